@@ -1,1 +1,1 @@
-"""Headwater."""
+"""Configuration, warehouse and the command line: everything between the loaders and Airflow."""

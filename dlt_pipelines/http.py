@@ -1,0 +1,378 @@
+"""The one HTTP client: auth, timeout, retry, limits, and the one place where errors are classified.
+
+Every source reads through `Client`. A request is tried again only where trying again can help:
+
+- transient (5xx, timeouts, dropped or malformed bodies): exponential backoff with jitter;
+- rate limits (GitHub 403/429, Linear 400 RATELIMITED, Notion 429/529): exactly as long as the
+  provider says (`Retry-After` or its reset header);
+- permanent (404, 422, GraphQL errors) and auth (401) errors are raised at once.
+
+Nothing raised here carries a secret: texts pass through `redact`.
+
+Sources: https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api,
+https://linear.app/developers/rate-limiting, https://developers.notion.com/reference/request-limits.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from types import TracebackType
+from typing import Any, Final, Generic, Self, TypeVar
+
+import httpx
+import msgspec
+import stamina
+
+T = TypeVar("T")
+
+USER_AGENT: Final = "headwater/0.1"
+
+_KNOWN_SECRETS: set[str] = set()
+_SECRET_SHAPES: Final = re.compile(
+    r"""(?x)
+    \b(gh[pousr]_[A-Za-z0-9_]{16,} | github_pat_[A-Za-z0-9_]{20,}
+      | lin_(?:api|oauth)_[A-Za-z0-9]{16,}
+      | (?:ntn|secret)_[A-Za-z0-9]{16,} | xox[abp]-[A-Za-z0-9-]{10,})
+    | (?i:\b(?:bearer|token)\s+)[A-Za-z0-9._~+/=-]{16,}
+    | (?i:(?<=access_token=)|(?<=client_secret=)|(?<=refresh_token=))[^&\s"']+
+    | eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}
+    """
+)
+
+
+def register_secret(secret: str) -> None:
+    """Make `redact` hide this exact text from now on; texts under 6 characters are not secrets."""
+    if len(secret) >= 6:
+        _KNOWN_SECRETS.add(secret)
+
+
+def redact(text: str) -> str:
+    """The text without registered secrets and without anything shaped like a known token."""
+    for secret in _KNOWN_SECRETS:
+        text = text.replace(secret, "***")
+    return _SECRET_SHAPES.sub("***", text)
+
+
+class HeadwaterError(Exception):
+    """Any expected failure, worded `source.resource: what happened; expected X; do Y`."""
+
+    code = "error"
+
+    def __init__(
+        self, where: str, what: str, expected: str, remedy: str, *, code: str = ""
+    ) -> None:
+        self.code = code or self.code
+        super().__init__(redact(f"{where}: {what}; expected {expected}; {remedy}"))
+
+
+class TransientError(HeadwaterError):
+    """Worth trying again; `retry_after` in seconds where the provider says when."""
+
+    code = "transient"
+
+    def __init__(self, *args: str, code: str = "", retry_after: float | None = None) -> None:
+        super().__init__(*args, code=code)
+        self.retry_after = retry_after
+
+
+class PermanentError(HeadwaterError):
+    """Trying again cannot help: the container fails."""
+
+    code = "permanent"
+
+
+class NotFoundError(PermanentError):
+    """The provider does not know the object, or hides it from this token."""
+
+    code = "not_found"
+
+
+class AuthError(HeadwaterError):
+    """The credential is missing, wrong or too weak: the connection fails."""
+
+    code = "unauthorized"
+
+
+@dataclass(slots=True)
+class Meter:
+    """What reading one resource cost; waits in seconds, sizes in bytes."""
+
+    resource: str
+    requests_made: int = 0
+    requests_not_modified: int = 0
+    bytes_received: int = 0
+    rate_limit_remaining: int | None = None
+    rate_limit_wait_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How long to insist; all times in seconds."""
+
+    attempts: int = 6
+    wait_initial: float = 0.5
+    wait_max: float = 30.0
+    wait_jitter: float = 1.0
+    rate_limit_wait_max: float = 3_700.0
+    timeout: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """One decoded response; `date` is the server's clock."""
+
+    data: T
+    links: Mapping[str, str]
+    date: datetime
+
+
+@dataclass
+class Client:
+    """A connection-pooling client for one provider and one credential.
+
+    `secret_name` is the name that an auth error tells the operator to set.
+    """
+
+    source: str
+    base_url: str
+    headers: Mapping[str, str]
+    secret_name: str
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+
+    def __post_init__(self) -> None:
+        self._http = httpx.Client(
+            base_url=self.base_url,
+            headers={"User-Agent": USER_AGENT, "Accept": "application/json", **self.headers},
+            timeout=httpx.Timeout(self.retry.timeout, connect=min(10.0, self.retry.timeout)),
+            follow_redirects=True,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        self._http.close()
+
+    def get(
+        self, meter: Meter, path: str, params: Mapping[str, str | int] | None, shape: type[T]
+    ) -> Page[T]:
+        """GET a path or an absolute URL (a `Link`) and decode its body as `shape`.
+
+        Raises:
+            TransientError: still failing after every attempt.
+            NotFoundError, PermanentError, AuthError: at once.
+        """
+        return self._send(meter, "GET", path, shape, params=params)
+
+    def post(self, meter: Meter, path: str, body: Mapping[str, Any], shape: type[T]) -> Page[T]:
+        """POST a JSON body and decode the answer as `shape`; raises like `get`."""
+        return self._send(meter, "POST", path, shape, json=body)
+
+    def graphql(
+        self, meter: Meter, path: str, query: str, variables: Mapping[str, Any], shape: type[T]
+    ) -> T:
+        """Run one GraphQL operation; `errors` beside `data` are never a partial success."""
+        page = self.post(meter, path, {"query": query, "variables": variables}, _GraphQL[shape])  # type: ignore[valid-type]
+        answer = page.data
+        if answer.data is None or answer.errors:
+            messages = "; ".join(str(error.get("message", error)) for error in answer.errors or [])
+            raise PermanentError(
+                f"{self.source}.{meter.resource}",
+                f"GraphQL answered with errors: {messages or 'no data'}",
+                "data without errors",
+                "report the query, or narrow the resource list",
+                code="graphql_error",
+            )
+        return answer.data
+
+    def _send(
+        self, meter: Meter, method: str, path: str, shape: type[T], **request: Any
+    ) -> Page[T]:
+        attempts = stamina.retry_context(
+            on=self._backoff(meter),
+            attempts=self.retry.attempts,
+            timeout=None,
+            wait_initial=self.retry.wait_initial,
+            wait_max=self.retry.wait_max,
+            wait_jitter=self.retry.wait_jitter,
+        )
+        for attempt in attempts:
+            with attempt:
+                page = self._send_once(meter, method, path, shape, **request)
+        return page
+
+    def _send_once(
+        self, meter: Meter, method: str, path: str, shape: type[T], **request: Any
+    ) -> Page[T]:
+        where = f"{self.source}.{meter.resource}"
+        meter.requests_made += 1
+        try:
+            response = self._http.request(method, path, **request)
+        except httpx.TransportError as error:
+            kind = "timeout" if isinstance(error, httpx.TimeoutException) else "connection"
+            raise TransientError(
+                where,
+                f"{method} {path} failed: {type(error).__name__} {error}",
+                "an answer",
+                "check the network and base_url, then run again",
+                code=kind,
+            ) from None
+        meter.bytes_received += response.num_bytes_downloaded
+        meter.rate_limit_remaining = _remaining(response, meter.rate_limit_remaining)
+        if (failure := classify(response, where, self.secret_name)) is not None:
+            raise failure
+        try:
+            data = msgspec.json.decode(response.content, type=shape)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as reason:
+            raise TransientError(
+                where,
+                f"{method} {path} answered {response.status_code} with a body that is not the"
+                f" documented JSON ({_excerpt(response)}): {reason}",
+                "complete JSON in the documented shape",
+                "run again; if it persists check base_url and any proxy",
+                code="malformed_response",
+            ) from None
+        links = {rel: link["url"] for rel, link in response.links.items() if rel and "url" in link}
+        return Page(data, links, _server_time(response))
+
+    def _backoff(self, meter: Meter) -> Any:
+        def decide(error: Exception) -> bool | float:
+            if not isinstance(error, TransientError):
+                return False
+            if error.retry_after is None:
+                return True
+            if error.retry_after > self.retry.rate_limit_wait_max:
+                return False
+            meter.rate_limit_wait_seconds += error.retry_after
+            return error.retry_after
+
+        return decide
+
+
+def classify(response: httpx.Response, where: str, secret_name: str) -> HeadwaterError | None:
+    """The error a response stands for, or None for a success."""
+    status = response.status_code
+    if status < 400:
+        return None
+    what = f"{response.request.method} {response.request.url.path} answered {status}"
+    detail = _detail(response)
+    what = f"{what} ({detail})" if detail else what
+    if "public_api_request_blocked" in detail:
+        return PermanentError(
+            where, what, "200", "the workspace's owner must lift the block", code="blocked"
+        )
+    if (wait := _rate_limit_wait(response, detail)) is not None:
+        return TransientError(
+            where,
+            what,
+            "quota left",
+            f"wait {wait:.0f} s or give {secret_name} a higher limit",
+            code="rate_limited",
+            retry_after=wait,
+        )
+    if status == 401 or "AUTHENTICATION_ERROR" in detail:
+        return AuthError(
+            where, what, "a valid credential", f"set {secret_name} to a token that is valid"
+        )
+    if status == 403 or "FORBIDDEN" in detail:
+        return AuthError(
+            where,
+            what,
+            "permission to read",
+            f"grant the token in {secret_name} read access",
+            code="forbidden",
+        )
+    if status in (404, 410):
+        return NotFoundError(
+            where, what, "an existing object", "check its name, and that the token may see it"
+        )
+    if status >= 500 or status == 408:
+        return TransientError(where, what, "200", "run again later", code="server_error")
+    code = "conflict" if status == 409 else "bad_request"
+    return PermanentError(where, what, "200", "check the configuration of this source", code=code)
+
+
+class _GraphQL(msgspec.Struct, Generic[T]):
+    data: T | None = None
+    errors: list[dict[str, Any]] | None = None
+
+
+def _rate_limit_wait(response: httpx.Response, detail: str) -> float | None:
+    """Seconds to wait where the response is a rate limit of any provider, else None."""
+    headers = response.headers
+    exhausted = headers.get("x-ratelimit-remaining") == "0"
+    limited = (
+        response.status_code in (429, 529)
+        or (response.status_code == 400 and "RATELIMITED" in detail)
+        or (
+            response.status_code == 403
+            and (exhausted or "retry-after" in headers or "secondary rate limit" in detail.lower())
+        )
+    )
+    if not limited:
+        return None
+    now = _server_time(response).timestamp()
+    if (retry_after := headers.get("retry-after", "")).isdigit():
+        return float(retry_after)
+    if exhausted and headers.get("x-ratelimit-reset", "").isdigit():
+        return max(0.0, float(headers["x-ratelimit-reset"]) - now) + 1
+    resets = [
+        float(headers[f"x-ratelimit-{budget}-reset"]) / 1000
+        for budget in ("requests", "complexity", "endpoint-requests")
+        if headers.get(f"x-ratelimit-{budget}-remaining") == "0"
+        and headers.get(f"x-ratelimit-{budget}-reset", "").isdigit()
+    ]
+    if resets:
+        return max(0.0, max(resets) - now) + 1
+    # GitHub: without headers "wait at least one minute"; the others always send one.
+    return 60.0
+
+
+def _remaining(response: httpx.Response, before: int | None) -> int | None:
+    for name in ("x-ratelimit-remaining", "x-ratelimit-requests-remaining"):
+        if (value := response.headers.get(name, "")).isdigit():
+            return int(value)
+    return before
+
+
+def _server_time(response: httpx.Response) -> datetime:
+    try:
+        return parsedate_to_datetime(response.headers["date"]).astimezone(UTC)
+    except (KeyError, ValueError):
+        return datetime.now(UTC)
+
+
+def _detail(response: httpx.Response) -> str:
+    """What the provider says about an error, in one short line."""
+    try:
+        body = msgspec.json.decode(response.content)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return _excerpt(response)
+    if not isinstance(body, dict):
+        return _excerpt(response)
+    parts = [str(body[key]) for key in ("code", "message") if body.get(key)]
+    if isinstance(reason := body.get("additional_data"), dict):
+        parts.append(str(reason.get("rate_limit_reason", "")))
+    for error in body.get("errors") or []:
+        if isinstance(error, dict):
+            extensions = error.get("extensions") or {}
+            parts += [str(extensions.get("code", "")), str(error.get("message", ""))]
+    return _one_line(": ".join(part for part in parts if part))
+
+
+def _excerpt(response: httpx.Response) -> str:
+    kind = response.headers.get("content-type", "no content type").split(";")[0]
+    return _one_line(f"{kind}, {len(response.content)} bytes: {response.text[:80]}")
+
+
+def _one_line(text: str) -> str:
+    return redact(" ".join(text.split()))[:200]

@@ -1,0 +1,318 @@
+"""The sync ledger: what every sync did and what it could not read, as files beside the data.
+
+Extract must not touch the database, and an account that is true after `kill -9` must not depend on
+a clean exit. So each sync appends to a JSON Lines file of its own, flushed to disk line by line;
+`pipeline.load_ledger` carries the lines into `raw_headwater`. A line is an event (`started`,
+`extracted` per resource, `loaded`, `failed`, `interrupted`) or a dead letter.
+
+    <root>/open/<connection>/<container>/<sync_id>.jsonl      syncs that have not ended
+    <root>/ended/<sync_id>.jsonl                              to be loaded, then removed
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, Literal
+from uuid import uuid4
+
+import msgspec
+import pyarrow as pa
+
+from dlt_pipelines.http import HeadwaterError, Meter, redact
+
+Mode = Literal["incremental", "window", "full"]
+Event = Literal["started", "extracted", "loaded", "failed", "interrupted"]
+Stage = Literal["extract", "load", "normalize"]
+
+_UTC_TIME: Final = pa.timestamp("us", "UTC")
+SYNC_EVENTS: Final = pa.schema(
+    [
+        *(pa.field(name, pa.string(), False) for name in ("ledger_event_id", "sync_id")),
+        *(
+            pa.field(name, pa.string(), False)
+            for name in ("connection_id", "source_type", "container")
+        ),
+        pa.field("resource", pa.string()),
+        pa.field("event", pa.string(), False),
+        pa.field("occurred_at", _UTC_TIME, False),
+        pa.field("details", pa.string(), False),
+    ]
+)
+DEAD_LETTERS: Final = pa.schema(
+    [
+        *(
+            pa.field(name, pa.string(), False)
+            for name in ("dead_letter_event_id", "dead_letter_id")
+        ),
+        *(
+            pa.field(name, pa.string(), False)
+            for name in ("sync_id", "connection_id", "source_type")
+        ),
+        *(pa.field(name, pa.string(), False) for name in ("container", "resource")),
+        pa.field("external_id", pa.string()),
+        *(pa.field(name, pa.string(), False) for name in ("stage", "error_code", "error_message")),
+        pa.field("payload", pa.string(), False),
+        pa.field("occurred_at", _UTC_TIME, False),
+    ]
+)
+TABLES: Final = {"sync_events": SYNC_EVENTS, "dead_letters": DEAD_LETTERS}
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """Who asked for a sync: the command line, or an Airflow task instance."""
+
+    kind: str = "cli"
+    dag_id: str | None = None
+    run_id: str | None = None
+    try_number: int | None = None
+
+
+@dataclass
+class ResourceRun:
+    """One resource within one sync: counts, cost, cursors, and a place for unreadable records."""
+
+    sync: SyncRun
+    resource: str
+    items_processed: int = 0
+    items_succeeded: int = 0
+    items_failed: int = 0
+    expected_items: int | None = None
+    cursor_before: str | None = None
+    cursor_after: str | None = None
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    completed_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        self.meter = Meter(self.resource)
+        self.connection_id = self.sync.connection_id
+        self.container = self.sync.container
+        self.sync_id = self.sync.sync_id
+        self.origin = "poll" if self.sync.mode == "incremental" else "backfill"
+
+    def dead_letter(self, payload: bytes, error: Exception) -> None:
+        """Keep a record that cannot be read, with the reason; the run goes on without it."""
+        self.items_failed += 1
+        text = redact(payload.decode(errors="replace"))
+        identity = (self.connection_id, self.container, self.resource, "extract", text)
+        self.sync.append(
+            "dead_letters",
+            dead_letter_id=_digest(*identity),
+            resource=self.resource,
+            external_id=None,
+            stage="extract",
+            error_code=type(error).__name__,
+            error_message=redact(
+                f"{self.sync.source_type}.{self.resource}: a record cannot be read ({error});"
+                " expected the documented keys; fix the reader, then replay the record"
+            ),
+            payload=text,
+        )
+
+    def summary(self) -> dict[str, Any]:
+        """The details of an `extracted` event."""
+        return {
+            "started_at": self.started_at,
+            "completed_at": self.completed_at or datetime.now(UTC),
+            "cursor_before": self.cursor_before,
+            "cursor_after": self.cursor_after,
+            "items_processed": self.items_processed,
+            "items_succeeded": self.items_succeeded,
+            "items_failed": self.items_failed,
+            "expected_items": self.expected_items,
+            "is_complete": True,
+            "requests_made": self.meter.requests_made,
+            "requests_not_modified": self.meter.requests_not_modified,
+            "rate_limit_remaining": self.meter.rate_limit_remaining,
+            "rate_limit_wait_seconds": round(self.meter.rate_limit_wait_seconds, 3),
+            "bytes_received": self.meter.bytes_received,
+        }
+
+
+@dataclass
+class SyncRun:
+    """One sync of one container, from `started` to its end; every call is on disk on return."""
+
+    path: Path
+    sync_id: str
+    source_type: str
+    connection_id: str
+    container: str
+    mode: Mode
+    resources: dict[str, ResourceRun] = field(default_factory=dict)
+    rows_added: dict[str, int] = field(default_factory=dict)
+    started_at: str = ""
+
+    def resource(self, name: str) -> ResourceRun:
+        """The account of one resource, made at its first mention."""
+        return self.resources.setdefault(name, ResourceRun(self, name))
+
+    def extracted(self) -> None:
+        """The load package is complete on disk: account for every resource in it."""
+        for run in self.resources.values():
+            self._event("extracted", run.resource, run.summary())
+
+    def loaded(self, load_ids: list[str], rows_added: dict[str, int]) -> None:
+        """Every row is in the warehouse; the sync has ended."""
+        self.rows_added = rows_added
+        self._end("loaded", {"load_ids": load_ids, "rows_added": rows_added})
+
+    def failed(self, stage: Stage, error: Exception, *, ends: bool = True) -> None:
+        """The sync failed; a failed load does not end it: its package waits for the next try."""
+        code = error.code if isinstance(error, HeadwaterError) else type(error).__name__
+        details = {"stage": stage, "error_code": code, "error_message": redact(str(error))}
+        if ends:
+            self._end("failed", details)
+        else:
+            self._event("failed", None, details)
+
+    def interrupted(self) -> None:
+        """The process died: found when the container's next sync starts."""
+        where = f"{self.source_type}.{self.container}"
+        message = f"{where}: the process ended during extract; expected it to finish; run again"
+        self._end("interrupted", {"stage": "extract", "error_message": message})
+
+    def append(self, table: str, **columns: Any) -> None:
+        """Write one row of a ledger table and force it to disk."""
+        row = {
+            "table": table,
+            "sync_id": self.sync_id,
+            "connection_id": self.connection_id,
+            "source_type": self.source_type,
+            "container": self.container,
+            "occurred_at": datetime.now(UTC),
+            **columns,
+        }
+        with self.path.open("ab") as file:
+            file.write(msgspec.json.encode(row) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _event(self, event: Event, resource: str | None, details: dict[str, Any]) -> None:
+        text = msgspec.json.encode(details).decode()
+        self.append("sync_events", resource=resource, event=event, details=text)
+
+    def _end(self, event: Event, details: dict[str, Any]) -> None:
+        self._event(event, None, details)
+        ended = self.path.parents[3] / "ended"
+        ended.mkdir(parents=True, exist_ok=True)
+        self.path.replace(ended / self.path.name)
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """All ledger files under one folder."""
+
+    root: Path
+
+    def start(
+        self,
+        source_type: str,
+        connection_id: str,
+        container: str,
+        *,
+        mode: Mode,
+        resources: Iterable[str],
+        trigger: Trigger,
+        window: tuple[datetime | None, datetime | None] = (None, None),
+    ) -> SyncRun:
+        """Open the account of a new sync."""
+        folder = self.root / "open" / connection_id / slug(container)
+        folder.mkdir(parents=True, exist_ok=True)
+        sync_id = str(uuid4())
+        run = SyncRun(
+            folder / f"{sync_id}.jsonl", sync_id, source_type, connection_id, container, mode
+        )
+        details = {
+            "mode": mode,
+            "trigger": trigger.kind,
+            "dag_id": trigger.dag_id,
+            "run_id": trigger.run_id,
+            "try_number": trigger.try_number,
+            "window_start": window[0],
+            "window_end": window[1],
+            "resources": list(resources),
+        }
+        run._event("started", None, details)
+        return run
+
+    def open_syncs(self, connection_id: str) -> list[tuple[SyncRun, set[str]]]:
+        """Syncs of a connection that have not ended, oldest first, each with the events it has."""
+        paths = (self.root / "open" / connection_id).glob("*/*.jsonl")
+        found = [item for path in paths if (item := _reopen(path))]
+        return sorted(found, key=lambda item: item[0].started_at)
+
+    def all_open(self) -> list[SyncRun]:
+        """Every sync that has not ended, of any connection."""
+        connections = sorted(path.name for path in (self.root / "open").glob("*"))
+        return [run for name in connections for run, _ in self.open_syncs(name)]
+
+    def files(self) -> list[Path]:
+        """Every account that is still on disk, in a stable order."""
+        return sorted(self.root.glob("*/**/*.jsonl"))
+
+    def forget(self, paths: Iterable[Path]) -> None:
+        """Remove accounts that have ended and are in the warehouse."""
+        for path in paths:
+            if path.parent == self.root / "ended":
+                path.unlink(missing_ok=True)
+
+
+def read_rows(path: Path) -> Iterator[dict[str, Any]]:
+    """Rows of one ledger file, each with a stable id; a torn last line is left out."""
+    for number, line in enumerate(path.read_bytes().splitlines()):
+        try:
+            row = msgspec.json.decode(line, type=dict[str, Any])
+        except msgspec.DecodeError:
+            continue
+        row["row_id"] = _digest(row["sync_id"], row["table"], str(number))
+        yield row
+
+
+def to_table(name: str, paths: Iterable[Path]) -> pa.Table:
+    """One ledger table (`sync_events` or `dead_letters`) out of files."""
+    schema = TABLES[name]
+    rows = []
+    for row in (row for path in paths for row in read_rows(path)):
+        if row["table"] == name:
+            row[schema.names[0]] = row["row_id"]
+            row["occurred_at"] = datetime.fromisoformat(row["occurred_at"])
+            rows.append({column: row.get(column) for column in schema.names})
+    return pa.Table.from_pylist(rows, schema=schema)
+
+
+def slug(text: str) -> str:
+    """A name that is safe as a file and pipeline name, and still unique."""
+    safe = "".join(c if c.isalnum() else "_" for c in text.lower()).strip("_")
+    return f"{safe[:40]}_{_digest(text)[:8]}"
+
+
+def _reopen(path: Path) -> tuple[SyncRun, set[str]] | None:
+    rows = list(read_rows(path))
+    if not rows:
+        # Killed before its first line was whole: it had not asked the API for anything yet.
+        path.unlink()
+        return None
+    first = rows[0]
+    details = msgspec.json.decode(first["details"])
+    run = SyncRun(
+        path,
+        first["sync_id"],
+        first["source_type"],
+        first["connection_id"],
+        first["container"],
+        details["mode"],
+        started_at=first["occurred_at"],
+    )
+    for name in details["resources"]:
+        run.resource(name)
+    return run, {row["event"] for row in rows if "event" in row}
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()

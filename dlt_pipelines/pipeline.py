@@ -1,0 +1,489 @@
+"""How raw events get into the warehouse: the only module that knows destination and write strategy.
+
+One dlt pipeline per container, so that one repository's failure, retry or backfill is its own:
+
+    extract()  reads the API into a load package on disk; touches no database
+    load()     commits waiting packages; the caller holds the only writing connection
+    restore()  brings dlt's cursors back from the warehouse after the local folder was lost
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import dlt
+import duckdb
+import pyarrow as pa
+from dlt.common.pipeline import LoadInfo
+from dlt.extract import DltResource, DltSource
+from filelock import FileLock, Timeout
+
+from dlt_pipelines import ledger, raw_event
+from dlt_pipelines.http import HeadwaterError, PermanentError, RetryPolicy
+from dlt_pipelines.ledger import Ledger, Mode, SyncRun, Trigger, slug
+
+# Objects with a last-change time: a re-read adds nothing, a change adds one row, history is kept.
+EVENTS: Final[dict[str, Any]] = {
+    "primary_key": "event_id",
+    "write_disposition": {"disposition": "merge", "strategy": "insert-only"},
+}
+# Complete listings: a row that is absent from the next listing of its container is retired.
+LISTING: Final[dict[str, Any]] = {
+    "merge_key": ["connection_id", "container"],
+    "write_disposition": {
+        "disposition": "merge",
+        "strategy": "scd2",
+        "row_version_column_name": "event_id",
+    },
+}
+FROZEN: Final = {"tables": "evolve", "columns": "freeze", "data_type": "freeze"}
+EARLIEST: Final = datetime(2008, 1, 1, tzinfo=UTC)
+
+Cursor: TypeAlias = "dlt.sources.incremental[datetime]"
+# dlt finds a resource's cursor by its default value; `SyncRequest.cursor` passes the real one.
+CURSOR: Final[Cursor] = dlt.sources.incremental("occurred_at", primary_key=())
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One raw table: how it is written, and in which kind of container it is read."""
+
+    strategy: Mapping[str, Any]
+    kind: str
+
+
+@dataclass(frozen=True)
+class SyncRequest:
+    """What to sync: one container of one connection, how far, and with which credential."""
+
+    source_type: str
+    connection_id: str
+    owner: str
+    container: str
+    kind: str
+    base_url: str
+    secret: str = field(repr=False)
+    secret_name: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    siblings: tuple[str, ...] = ()
+    resources: tuple[str, ...] = ()
+    mode: Mode = "incremental"
+    start: datetime | None = None
+    end: datetime | None = None
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+
+    def cursor(self, overlap_seconds: float) -> Cursor:
+        """The dlt cursor on `occurred_at`.
+
+        Live: inclusive, re-reading `overlap_seconds`. In a window or a full read: fixed bounds,
+        which dlt keeps out of its state, so the live cursor stays where it is.
+        """
+        if self.mode == "incremental":
+            return dlt.sources.incremental("occurred_at", lag=overlap_seconds, primary_key=())
+        return dlt.sources.incremental(
+            "occurred_at",
+            initial_value=self.start or EARLIEST,
+            end_value=self.end or datetime(9999, 1, 1, tzinfo=UTC),
+            primary_key=(),
+        )
+
+
+@dataclass(frozen=True)
+class SourceType:
+    """A registered source: its resources and how to open it on a container."""
+
+    name: str
+    default_url: str
+    resources: Mapping[str, Resource]
+    open: Callable[[SyncRequest, SyncRun], AbstractContextManager[Iterable[DltResource]]]
+    check: Callable[[SyncRequest], str]
+
+    @property
+    def dataset(self) -> str:
+        """The schema of its raw tables in the warehouse."""
+        return f"raw_{self.name}"
+
+    def resource_names(self, request: SyncRequest) -> tuple[str, ...]:
+        """What a request reads; listings have no times, so a window leaves them out."""
+        return tuple(
+            name
+            for name, resource in self.resources.items()
+            if resource.kind == request.kind
+            and (not request.resources or name in request.resources)
+            and (request.mode != "window" or resource.strategy is EVENTS)
+        )
+
+
+@dataclass(frozen=True)
+class Store:
+    """Where pipelines keep their files, and the warehouse that they load into."""
+
+    root: Path
+    warehouse: Path
+
+    @property
+    def ledger(self) -> Ledger:
+        """The accounts of all syncs."""
+        return Ledger(self.root / "ledger")
+
+    @property
+    def pipelines(self) -> Path:
+        """dlt's working folders: one per container."""
+        return self.root / "pipelines"
+
+
+def keep_newest(settled: dict[str, str], most: int = 1_000) -> None:
+    """Trim what a resource remembers per object to the newest times, in place.
+
+    Only objects inside the cursor's overlap are ever looked up, so older ones are dead weight.
+    """
+    for key in sorted(settled, key=lambda key: settled[key], reverse=True)[most:]:
+        del settled[key]
+
+
+def extract(
+    source_type: SourceType, request: SyncRequest, store: Store, trigger: Trigger
+) -> SyncRun:
+    """Read one container into a load package on disk and account for it in the ledger.
+
+    Raises:
+        HeadwaterError: nothing of this container was kept and its cursors stand where they stood.
+    """
+    names = source_type.resource_names(request)
+    container = (request.source_type, request.connection_id, request.container)
+    with _container_lock(*container, store):
+        _close_interrupted(request.connection_id, request.container, store)
+        run = store.ledger.start(
+            request.source_type,
+            request.connection_id,
+            request.container,
+            mode=request.mode,
+            resources=names,
+            trigger=trigger,
+            window=(request.start, request.end),
+        )
+        try:
+            _extract_package(source_type, request, store, run, names)
+        except Exception as error:  # noqa: BLE001 - dlt wraps anything; the ledger keeps it
+            cause = _cause(error, request)
+            run.failed("extract", cause)
+            raise cause from None
+        run.extracted()
+        return run
+
+
+def load(
+    source_type: SourceType, connection_id: str, store: Store, db: duckdb.DuckDBPyConnection
+) -> list[SyncRun]:
+    """Commit every package of a connection that waits on disk; return the syncs that ended.
+
+    One container that cannot be loaded does not stop the others.
+
+    Raises:
+        HeadwaterError: after all were tried, the first failure.
+    """
+    waiting: dict[str, list[SyncRun]] = {}
+    for run, events in store.ledger.open_syncs(connection_id):
+        if "extracted" in events:
+            waiting.setdefault(run.container, []).append(run)
+    ended: list[SyncRun] = []
+    failure: HeadwaterError | None = None
+    for container, runs in waiting.items():
+        try:
+            with _container_lock(source_type.name, connection_id, container, store):
+                pipeline = _pipeline(source_type, connection_id, container, store, db)
+                load_ids = _load_packages(pipeline)
+        except AlreadyRunningError:
+            continue  # The sync that is reading this container loads what waits before it.
+        except Exception as error:  # noqa: BLE001 - dlt wraps anything; the ledger keeps the reason
+            failure = failure or _load_error(source_type, container, error)
+            for run in runs:
+                run.failed("load", _load_error(source_type, container, error), ends=False)
+            continue
+        for run in runs:
+            run.loaded(load_ids, _rows_added(db, source_type, run))
+            ended.append(run)
+    if failure:
+        raise failure
+    return ended
+
+
+def prepare(
+    source_types: Iterable[SourceType], store: Store, db: duckdb.DuckDBPyConnection
+) -> None:
+    """Make every raw table exist, so that models build before, or without, a first sync."""
+    existing = {
+        (schema, table)
+        for schema, table in db.execute(
+            "select table_schema, table_name from information_schema.tables"
+        ).fetchall()
+    }
+    for source_type in source_types:
+        missing = [n for n in source_type.resources if (source_type.dataset, n) not in existing]
+        if missing:
+            tables = [
+                _table(n, raw_event.SCHEMA.empty_table(), source_type.resources[n].strategy)
+                for n in missing
+            ]
+            _run_once(f"{source_type.name}_tables", source_type.name, tables, store, db)
+    if any(("raw_headwater", name) not in existing for name in (*ledger.TABLES, "sources")):
+        load_ledger(store, db, [])
+
+
+def restore(
+    source_type: SourceType,
+    connection_id: str,
+    containers: Iterable[str],
+    store: Store,
+    db: duckdb.DuckDBPyConnection,
+) -> None:
+    """Bring cursors back from the warehouse for containers that have no local state."""
+    for container in containers:
+        if not (store.pipelines / _pipeline_name(connection_id, container)).exists():
+            _pipeline(source_type, connection_id, container, store, db).sync_destination()
+
+
+def adopt(warehouse_id: str, store: Store) -> None:
+    """Forget local cursors and packages that belong to another warehouse file than this one.
+
+    A cursor is only true beside the rows it stands for: after the warehouse was deleted or
+    replaced, reading on from it would leave everything before it out, silently.
+    """
+    stamp = store.pipelines / "warehouse_id"
+    if stamp.exists() and stamp.read_text() == warehouse_id:
+        return
+    if store.pipelines.exists():
+        shutil.rmtree(store.pipelines)
+        for run in store.ledger.all_open():
+            run.interrupted()
+    store.pipelines.mkdir(parents=True)
+    stamp.write_text(warehouse_id)
+
+
+def load_ledger(store: Store, db: duckdb.DuckDBPyConnection, sources: list[dict[str, Any]]) -> None:
+    """Carry the ledger's files and the configured sources into `raw_headwater`.
+
+    Safe to repeat: every line has an id of its own, and a file is removed only after its commit.
+    """
+    paths = store.ledger.files()
+    tables = [
+        _table(name, ledger.to_table(name, paths), {**EVENTS, "primary_key": schema.names[0]})
+        for name, schema in ledger.TABLES.items()
+    ]
+    upsert = {"disposition": "merge", "strategy": "upsert"}
+    rows = pa.Table.from_pylist([*sources, *_removed_sources(db, sources)], schema=SOURCES_SCHEMA)
+    strategy = {"primary_key": "connection_id", "write_disposition": upsert}
+    _run_once("headwater", "headwater", [*tables, _table("sources", rows, strategy)], store, db)
+    store.ledger.forget(paths)
+
+
+SOURCES_SCHEMA: Final = pa.schema(
+    [
+        pa.field("connection_id", pa.string(), False),
+        pa.field("source_type", pa.string(), False),
+        pa.field("stores", pa.string(), False),
+        pa.field("sync_frequency_minutes", pa.int64(), False),
+        pa.field("is_enabled", pa.bool_(), False),
+        pa.field("content_visibility", pa.string(), False),
+        pa.field("owner", pa.string(), False),
+        pa.field("base_url", pa.string()),
+        pa.field("secret_name", pa.string(), False),
+        pa.field("containers", pa.string(), False),
+        pa.field("is_configured", pa.bool_(), False),
+        pa.field("observed_at", pa.timestamp("us", "UTC"), False),
+    ]
+)
+
+
+def _extract_package(
+    source_type: SourceType,
+    request: SyncRequest,
+    store: Store,
+    run: SyncRun,
+    names: tuple[str, ...],
+) -> None:
+    pipeline = _pipeline(
+        source_type, request.connection_id, request.container, store, str(store.warehouse)
+    )
+    before = _cursors(pipeline, source_type.name)
+    for name in names:
+        run.resource(name).cursor_before = before.get(name)
+    with source_type.open(request, run) as resources:
+        source = _source(source_type.name, [r for r in resources if r.name in names])
+        pipeline.extract(source, loader_file_format="parquet")
+    pipeline.normalize()
+    after = _cursors(pipeline, source_type.name)
+    for name in names:
+        run.resource(name).cursor_after = after.get(name)
+
+
+def _load_packages(pipeline: dlt.Pipeline) -> list[str]:
+    pipeline.normalize()
+    info: LoadInfo | None = pipeline.load()
+    return list(info.loads_ids) if info else []
+
+
+def _rows_added(
+    db: duckdb.DuckDBPyConnection, source_type: SourceType, run: SyncRun
+) -> dict[str, int]:
+    counts = " union all ".join(
+        f"select '{name}', count(*) from {source_type.dataset}.{name} where sync_id = $sync_id"
+        for name in run.resources
+    )
+    return dict(db.execute(counts, {"sync_id": run.sync_id}).fetchall()) if counts else {}
+
+
+def _removed_sources(
+    db: duckdb.DuckDBPyConnection, sources: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Rows of connections that are no longer configured: they keep their data and their row."""
+    known = [source["connection_id"] for source in sources]
+    exists = db.execute(
+        "select count(*) from information_schema.tables"
+        " where table_schema = 'raw_headwater' and table_name = 'sources'"
+    ).fetchone()
+    if not exists or not exists[0] or not sources:
+        return []
+    rows = db.execute(
+        "select * exclude (_dlt_load_id) replace (false as is_configured)"
+        " from raw_headwater.sources where not list_contains($known, connection_id)",
+        {"known": known},
+    ).to_arrow_table()
+    return list(rows.to_pylist())
+
+
+def _close_interrupted(connection_id: str, container: str, store: Store) -> None:
+    """End syncs that died during extract: under the container's lock none of them is alive."""
+    for run, events in store.ledger.open_syncs(connection_id):
+        if run.container == container and "extracted" not in events:
+            run.interrupted()
+
+
+class AlreadyRunningError(PermanentError):
+    """Another process is reading or loading this container."""
+
+    code = "already_running"
+
+
+@contextmanager
+def _container_lock(
+    source_type: str, connection_id: str, container: str, store: Store
+) -> Iterator[None]:
+    path = store.root / "locks" / f"{_pipeline_name(connection_id, container)}.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(path, timeout=0):
+            yield
+    except Timeout:
+        raise AlreadyRunningError(
+            f"{source_type}.{container}",
+            "another sync of this container is running",
+            "one at a time",
+            "wait for it to end",
+        ) from None
+
+
+def _pipeline_name(connection_id: str, container: str) -> str:
+    return f"{slug(connection_id)}__{slug(container)}"
+
+
+def _pipeline(
+    source_type: SourceType,
+    connection_id: str,
+    container: str,
+    store: Store,
+    credentials: duckdb.DuckDBPyConnection | str,
+) -> dlt.Pipeline:
+    return _dlt_pipeline(
+        _pipeline_name(connection_id, container), source_type.dataset, store, credentials
+    )
+
+
+def _dlt_pipeline(
+    name: str, dataset: str, store: Store, credentials: duckdb.DuckDBPyConnection | str
+) -> dlt.Pipeline:
+    # dlt looks for secrets in Airflow's Variables wherever Airflow can be imported: one query to
+    # Airflow's database per setting. Everything it needs is passed explicitly.
+    os.environ.setdefault("PROVIDERS__ENABLE_AIRFLOW_SECRETS", "false")
+    os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
+    dlt.config["normalize.parquet_normalizer.add_dlt_load_id"] = True
+    dlt.config["data_writer.disable_compression"] = True
+    dlt.config["load.delete_completed_jobs"] = True
+    # One writer: DuckDB serialises commits anyway, and one thread keeps memory to one batch.
+    dlt.config["load.workers"] = 1
+    dlt.config["load.truncate_staging_dataset"] = True
+    return dlt.pipeline(
+        name,
+        destination=dlt.destinations.duckdb(credentials),
+        dataset_name=dataset,
+        pipelines_dir=str(store.pipelines),
+    )
+
+
+def _source(name: str, resources: Iterable[DltResource]) -> DltSource:
+    @dlt.source(name=name, schema_contract=FROZEN, max_table_nesting=0)
+    def raw() -> Iterable[DltResource]:
+        return list(resources)
+
+    return raw()
+
+
+def _table(name: str, rows: pa.Table, strategy: Mapping[str, Any]) -> DltResource:
+    return dlt.resource([rows], name=name, **strategy)
+
+
+def _run_once(
+    name: str,
+    schema: str,
+    tables: list[DltResource],
+    store: Store,
+    db: duckdb.DuckDBPyConnection,
+) -> None:
+    """Extract and load in one go what is already at hand, leaving no local state behind."""
+    shutil.rmtree(store.pipelines / name, ignore_errors=True)
+    pipeline = _dlt_pipeline(name, f"raw_{schema}", store, db)
+    pipeline.run(_source(schema, tables), loader_file_format="parquet")
+
+
+def _cursors(pipeline: dlt.Pipeline, schema: str) -> dict[str, str]:
+    """Each resource's live cursor, as ISO 8601 text."""
+    resources = pipeline.state.get("sources", {}).get(schema, {}).get("resources", {})
+    found = {}
+    for name, state in resources.items():
+        value = state.get("incremental", {}).get("occurred_at", {}).get("last_value")
+        if value is not None:
+            found[name] = value.isoformat() if isinstance(value, datetime) else str(value)
+    return found
+
+
+def _cause(error: BaseException, request: SyncRequest) -> HeadwaterError:
+    """The error in the house form that dlt wrapped, or any other one put into it."""
+    link: BaseException | None = error
+    while link is not None:
+        if isinstance(link, HeadwaterError):
+            return link
+        error, link = link, link.__cause__ or link.__context__
+    return PermanentError(
+        f"{request.source_type}.{request.container}",
+        f"extract failed: {type(error).__name__}: {error}",
+        "a complete read",
+        "run again, and report this if it persists",
+        code="unexpected",
+    )
+
+
+def _load_error(source_type: SourceType, container: str, error: Exception) -> HeadwaterError:
+    return PermanentError(
+        f"{source_type.name}.{container}",
+        f"load failed: {type(error).__name__}: {error}",
+        "the package to commit",
+        "run again: the package waits on disk and nothing is lost",
+        code="load_failed",
+    )

@@ -1,0 +1,413 @@
+"""Settings: where data lives, and the sources of `sources.yml`, typed and validated.
+
+A mistake in the file is reported with its name, its line and what to do about it. Secrets are never
+in the file: a source names its secret, which is looked up when a request is about to be made.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Final, Literal
+
+import msgspec
+import yaml
+from pydantic import (
+    BaseModel,
+    ByteSize,
+    ConfigDict,
+    Field,
+    HttpUrl,
+    ValidationError,
+    model_validator,
+)
+
+from dlt_pipelines import SOURCES
+from dlt_pipelines.http import AuthError, HeadwaterError, register_secret
+from dlt_pipelines.ledger import Mode
+from dlt_pipelines.pipeline import SourceType, Store, SyncRequest
+
+ROOT: Final = Path(__file__).parents[1]
+SANDBOX_TOKEN: Final = "sandbox-token"  # noqa: S105 - opens nothing but the local sandbox
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+SecretLookup = Callable[[str], str | None]
+
+
+class ConfigError(HeadwaterError):
+    """A mistake in a configuration file or an option."""
+
+    code = "config"
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class CodeFilters(_Model):
+    """Which files of a repository are read."""
+
+    include_paths: tuple[str, ...] = ()
+    exclude_paths: tuple[str, ...] = ()
+    max_file_size: ByteSize = ByteSize(1024 * 1024)
+
+
+class Repository(_Model):
+    """One GitHub repository; without branches its default branch, without content_types all."""
+
+    name: Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")]
+    branches: tuple[str, ...] = ()
+    content_types: tuple[str, ...] = ()
+    code_filters: CodeFilters = CodeFilters()
+
+
+class Root(_Model):
+    """A Notion page or database under which everything is read; paths are titles joined by `/`."""
+
+    name: Annotated[str, Field(min_length=1)]
+    page_id: str = ""
+    include_paths: tuple[str, ...] = ()
+    exclude_paths: tuple[str, ...] = ()
+
+
+class Container(_Model):
+    """The unit of sync: a repository, a team, a workspace or a root."""
+
+    name: str
+    kind: str
+    settings: dict[str, Any] = {}
+
+
+class _Source(_Model):
+    name: Name
+    owner: Annotated[str, Field(min_length=1)]
+    secret: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+    stores: tuple[str, ...] = ("default",)
+    sync_frequency_minutes: Annotated[int, Field(ge=1, le=44_640)] = 60
+    sync_enabled: bool = True
+    content_visibility: Literal["public", "private", "mixed"] = "private"
+    base_url: HttpUrl | None = None
+
+    container_key: ClassVar[str] = ""
+
+    @property
+    def containers(self) -> tuple[Container, ...]:
+        """What is synced on its own."""
+        raise NotImplementedError
+
+
+class GitHubSource(_Source):
+    """Repositories of one owner."""
+
+    type: Literal["github"]
+    repositories: Annotated[tuple[Repository, ...], Field(min_length=1)]
+
+    @property
+    def containers(self) -> tuple[Container, ...]:
+        """One per repository."""
+        return tuple(
+            Container(
+                name=repository.name,
+                kind="repository",
+                settings=repository.model_dump(mode="json", exclude={"name"}),
+            )
+            for repository in self.repositories
+        )
+
+    @model_validator(mode="after")
+    def _known_content_types(self) -> GitHubSource:
+        for repository in self.repositories:
+            for name in repository.content_types:
+                if name not in SOURCES["github"].resources:
+                    known = ", ".join(SOURCES["github"].resources)
+                    raise ValueError(f"content type {name!r} is unknown; use any of: {known}")
+        return self
+
+
+class LinearSource(_Source):
+    """Teams of one workspace; `owner` is the workspace's URL key."""
+
+    type: Literal["linear"]
+    teams: Annotated[tuple[str, ...], Field(min_length=1)]
+
+    @property
+    def containers(self) -> tuple[Container, ...]:
+        """The workspace itself, then one per team key."""
+        return (
+            Container(name=self.owner, kind="workspace"),
+            *(Container(name=team, kind="team") for team in self.teams),
+        )
+
+
+class NotionSource(_Source):
+    """A workspace: all that is shared with the integration, or only what lies under roots."""
+
+    type: Literal["notion"]
+    roots: tuple[Root, ...] = ()
+    api_version: Literal["2025-09-03", "2026-03-11"] = "2025-09-03"
+
+    @property
+    def containers(self) -> tuple[Container, ...]:
+        """One per root, or the workspace."""
+        version = {"api_version": self.api_version}
+        if not self.roots:
+            return (Container(name=self.owner, kind="workspace", settings=version),)
+        return tuple(
+            Container(
+                name=root.name,
+                kind="workspace",
+                settings={**version, **root.model_dump(exclude={"name"})},
+            )
+            for root in self.roots
+        )
+
+
+Source = Annotated[GitHubSource | LinearSource | NotionSource, Field(discriminator="type")]
+
+
+class _SourcesFile(_Model):
+    sources: Annotated[tuple[Source, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _unique_names(self) -> _SourcesFile:
+        names = [source.name for source in self.sources]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"source name {twice[0]!r} is used twice; give each its own name")
+        return self
+
+
+class Settings:
+    """One installation: its data folder, its sources, and how to reach their secrets.
+
+    Environment: `HEADWATER_DATA` (folder, default `data`), `HEADWATER_SOURCES` (file, default
+    `include/config/sources.yml`), `HEADWATER_SANDBOX_URL` (used by sources without a credential).
+    """
+
+    def __init__(
+        self,
+        data: Path | None = None,
+        sources_file: Path | None = None,
+        sandbox_url: str | None = None,
+        secret_lookup: SecretLookup = os.environ.get,
+    ) -> None:
+        environ = os.environ
+        self.data = (data or Path(environ.get("HEADWATER_DATA") or ROOT / "data")).resolve()
+        default_file = ROOT / "include" / "config" / "sources.yml"
+        self.sources_file = sources_file or Path(environ.get("HEADWATER_SOURCES") or default_file)
+        self.sandbox_url = sandbox_url or environ.get("HEADWATER_SANDBOX_URL") or None
+        self._lookup = secret_lookup
+
+    @property
+    def warehouse(self) -> Path:
+        """The file that runs write; analysts open `published` instead."""
+        return self.data / "warehouse.duckdb"
+
+    @property
+    def published(self) -> Path:
+        """The file for analysts."""
+        return self.data / "published" / "headwater.duckdb"
+
+    @property
+    def store(self) -> Store:
+        """Where load packages and the ledger wait."""
+        return Store(self.data, self.warehouse)
+
+    @cached_property
+    def sources(self) -> tuple[GitHubSource | LinearSource | NotionSource, ...]:
+        """The entries of sources.yml.
+
+        Raises:
+            ConfigError: the file is missing or wrong; names file, line and remedy.
+        """
+        return load_sources(self.sources_file)
+
+    def source(self, name: str) -> GitHubSource | LinearSource | NotionSource:
+        """The entry with this name."""
+        for source in self.sources:
+            if source.name == name:
+                return source
+        raise ConfigError(
+            f"{self.sources_file.name}.{name}",
+            "no source has this name",
+            f"one of {', '.join(source.name for source in self.sources)}",
+            "correct the name, or add the source",
+        )
+
+    def source_type(self, name: str) -> SourceType:
+        """How the source of this name is read."""
+        return SOURCES[self.source(name).type]
+
+    def request(
+        self,
+        name: str,
+        container: str,
+        *,
+        mode: Mode = "incremental",
+        start: datetime | None = None,
+        end: datetime | None = None,
+        resources: tuple[str, ...] = (),
+    ) -> SyncRequest:
+        """Everything needed to sync one container, its secret included.
+
+        Raises:
+            ConfigError: unknown container or resource, or an impossible window.
+            AuthError: no credential and no sandbox.
+        """
+        source = self.source(name)
+        entry = self.container(name, container)
+        known = SOURCES[source.type].resources
+        for resource in resources:
+            if resource not in known:
+                expected = f"any of {', '.join(known)}"
+                raise ConfigError(
+                    f"{name}.{resource}", "no such resource", expected, "correct the option"
+                )
+        if mode == "window" and not (start and end and start < end):
+            raise ConfigError(
+                f"{name}.window", "it is not a period", "a start before an end", "give both"
+            )
+        base_url, secret = self._access(source)
+        return SyncRequest(
+            source_type=source.type,
+            connection_id=name,
+            owner=source.owner,
+            container=container,
+            kind=entry.kind,
+            base_url=base_url,
+            secret=secret,
+            secret_name=source.secret,
+            settings=entry.settings,
+            siblings=tuple(c.name for c in source.containers if c.name != source.owner),
+            resources=resources or tuple(entry.settings.get("content_types") or ()),
+            mode=mode,
+            start=start,
+            end=end,
+        )
+
+    def source_rows(self) -> list[dict[str, Any]]:
+        """The configuration as rows of `raw_headwater.sources`; no secret, only its name."""
+        now = datetime.now(UTC)
+        return [
+            {
+                "connection_id": source.name,
+                "source_type": source.type,
+                "stores": _json(source.stores),
+                "sync_frequency_minutes": source.sync_frequency_minutes,
+                "is_enabled": source.sync_enabled,
+                "content_visibility": source.content_visibility,
+                "owner": source.owner,
+                "base_url": str(source.base_url) if source.base_url else None,
+                "secret_name": source.secret,
+                "containers": _json(
+                    [
+                        {"container": c.name, "kind": c.kind, "settings": c.settings}
+                        for c in source.containers
+                    ]
+                ),
+                "is_configured": True,
+                "observed_at": now,
+            }
+            for source in self.sources
+        ]
+
+    def container(self, name: str, container: str) -> Container:
+        """One container of a source.
+
+        Raises:
+            ConfigError: it is not in sources.yml.
+        """
+        source = self.source(name)
+        for candidate in source.containers:
+            if candidate.name == container:
+                return candidate
+        raise ConfigError(
+            f"{source.name}.{container}",
+            "no such container in sources.yml",
+            f"one of {', '.join(c.name for c in source.containers)}",
+            "correct the option, or add it to the source",
+        )
+
+    def _access(self, source: GitHubSource | LinearSource | NotionSource) -> tuple[str, str]:
+        """Base URL and secret: the real API with a credential, else the sandbox."""
+        secret = (self._lookup(source.secret) or "").strip()
+        if secret:
+            register_secret(secret)
+            url = str(source.base_url) if source.base_url else SOURCES[source.type].default_url
+            return url.rstrip("/"), secret
+        if self.sandbox_url:
+            return f"{self.sandbox_url.rstrip('/')}/{source.type}", SANDBOX_TOKEN
+        raise AuthError(
+            f"{source.type}.{source.name}",
+            f"the secret {source.secret} is not set",
+            "a token",
+            f"export {source.secret}, or try `headwater demo`, which needs no account",
+        )
+
+
+def load_sources(path: Path) -> tuple[GitHubSource | LinearSource | NotionSource, ...]:
+    """Parse and validate a sources file.
+
+    Raises:
+        ConfigError: with file, line and remedy.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        tree = yaml.compose(text, Loader=yaml.SafeLoader)
+        return _SourcesFile.model_validate(yaml.safe_load(text) or {}).sources
+    except FileNotFoundError:
+        raise ConfigError(
+            str(path), "the file is missing", "the list of sources", "set HEADWATER_SOURCES"
+        ) from None
+    except UnicodeDecodeError:
+        raise ConfigError(
+            str(path), "the file is not text", "YAML in UTF-8", "save it as UTF-8"
+        ) from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = mark.line + 1 if mark else 1
+        problem = getattr(error, "problem", None) or str(error)
+        raise ConfigError(
+            f"{path}:{line}", f"not valid YAML: {problem}", "YAML", "correct this line"
+        ) from None
+    except ValidationError as error:
+        raise _config_error(path, tree, error) from None
+
+
+def _config_error(path: Path, tree: yaml.Node | None, error: ValidationError) -> ConfigError:
+    first = error.errors()[0]
+    keys = [key for key in first["loc"] if key not in SOURCES]  # The union's tag is no key.
+    line = _line_of(tree, list(keys))
+    others = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    field = ".".join(str(key) for key in keys) or "sources"
+    what = f"{field}: {first['msg']}{others}"
+    expected, remedy = "the form shown in README, Configuration", "correct this line"
+    if first["type"] == "missing":
+        remedy = f"add {keys[-1]!s}"
+    elif first["type"] == "extra_forbidden":
+        remedy = f"remove or correct {keys[-1]!s}"
+    return ConfigError(f"{path}:{line}", what, expected, remedy)
+
+
+def _line_of(node: yaml.Node | None, keys: list[Any]) -> int:
+    """The line of the deepest node that a path of keys leads to."""
+    line = node.start_mark.line + 1 if node else 1
+    for key in keys:
+        child = next((value for name, value in _children(node) if name == key), None)
+        if child is None:
+            break
+        node, line = child, child.start_mark.line + 1
+    return line
+
+
+def _children(node: yaml.Node | None) -> Iterator[tuple[Any, yaml.Node]]:
+    if isinstance(node, yaml.MappingNode):
+        yield from ((key.value, value) for key, value in node.value)
+    elif isinstance(node, yaml.SequenceNode):
+        yield from enumerate(node.value)
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()

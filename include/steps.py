@@ -1,0 +1,235 @@
+"""The steps of a run: the same functions inside the DAGs and behind the command line.
+
+    prepare → extract (per container) → load → verify        one source
+    transform → publish → docs                                everything
+
+Nothing here imports Airflow; every argument and result is plain JSON, so that it fits an XCom.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from dlt_pipelines import SOURCES, pipeline
+from dlt_pipelines.http import AuthError, HeadwaterError, PermanentError, redact
+from dlt_pipelines.ledger import Mode, SyncRun, Trigger
+from include import warehouse
+from include.settings import ROOT, Settings
+
+DBT_PROJECT: Final = ROOT / "dbt_project"
+Say = Callable[[str], None]
+
+
+def prepare(settings: Settings, name: str, containers: Iterable[str] = ()) -> list[str]:
+    """Make the warehouse and its tables exist, restore cursors, and list what to sync.
+
+    Raises:
+        ConfigError: an unknown source or container.
+    """
+    source = settings.source(name)
+    wanted = list(containers) or [container.name for container in source.containers]
+    for container in wanted:
+        settings.container(name, container)
+    with warehouse.writer(settings) as db:
+        pipeline.adopt(warehouse.warehouse_id(db), settings.store)
+        pipeline.prepare(SOURCES.values(), settings.store, db)
+        pipeline.restore(settings.source_type(name), name, wanted, settings.store, db)
+    return wanted
+
+
+def extract(
+    settings: Settings,
+    name: str,
+    container: str,
+    *,
+    mode: Mode = "incremental",
+    start: datetime | None = None,
+    end: datetime | None = None,
+    resources: Iterable[str] = (),
+    trigger: Trigger = Trigger(),  # noqa: B008 - frozen
+) -> dict[str, Any]:
+    """Read one container into a load package; touches no database.
+
+    Raises:
+        HeadwaterError: nothing of this container was kept; its cursors stand where they stood.
+    """
+    request = settings.request(
+        name, container, mode=mode, start=start, end=end, resources=tuple(resources)
+    )
+    run = pipeline.extract(settings.source_type(name), request, settings.store, trigger)
+    return _summary(run)
+
+
+def load(settings: Settings, name: str) -> list[dict[str, Any]]:
+    """Commit every waiting package of a source; returns the syncs that ended.
+
+    Raises:
+        PermanentError: a package cannot be committed; the others were.
+    """
+    with warehouse.writer(settings) as db:
+        try:
+            ended = pipeline.load(settings.source_type(name), name, settings.store, db)
+        finally:
+            pipeline.load_ledger(settings.store, db, settings.source_rows())
+    return [
+        {
+            "sync_id": run.sync_id,
+            "connection_id": run.connection_id,
+            "container": run.container,
+            "rows_added": sum(run.rows_added.values()),
+        }
+        for run in ended
+    ]
+
+
+def verify(name: str, containers: Iterable[str], ended: Iterable[dict[str, Any]]) -> None:
+    """Fail the run unless every container of it was read completely and committed.
+
+    Raises:
+        PermanentError: names the containers that were not.
+    """
+    wanted = set(containers)
+    if missing := sorted(wanted - {sync["container"] for sync in ended}):
+        raise PermanentError(
+            name,
+            f"{len(missing)} of {len(wanted)} containers were not synced: {', '.join(missing)}",
+            "all of them",
+            "see each one's error above, or in ops.sync_history",
+            code="incomplete",
+        )
+
+
+def sync(
+    settings: Settings,
+    name: str,
+    *,
+    containers: Iterable[str] = (),
+    mode: Mode = "incremental",
+    start: datetime | None = None,
+    end: datetime | None = None,
+    resources: Iterable[str] = (),
+    say: Say = lambda _: None,
+) -> tuple[list[dict[str, Any]], list[HeadwaterError]]:
+    """Sync one source from the command line: all steps; failures are returned, not raised.
+
+    A credential that is refused fails the connection: its other containers are not tried.
+    """
+    failures: list[HeadwaterError] = []
+    wanted = prepare(settings, name, containers)
+    for container in wanted:
+        try:
+            done = extract(
+                settings, name, container, mode=mode, start=start, end=end, resources=resources
+            )
+            say(f"{name}: {container}: {done['items_processed']} items read")
+        except HeadwaterError as error:
+            failures.append(error)
+            if isinstance(error, AuthError):
+                break
+    try:
+        ended = load(settings, name)
+    except HeadwaterError as error:
+        return [], [*failures, error]
+    return ended, failures
+
+
+def transform(settings: Settings, *, full_refresh: bool = False, say: Say = lambda _: None) -> None:
+    """Carry the ledger into the warehouse and build every model, tests included.
+
+    Raises:
+        PermanentError: names the first model or test that failed.
+    """
+    with warehouse.writer(settings) as db:
+        pipeline.adopt(warehouse.warehouse_id(db), settings.store)
+        pipeline.prepare(SOURCES.values(), settings.store, db)
+        pipeline.load_ledger(settings.store, db, settings.source_rows())
+    dbt(settings, "build", *(["--full-refresh"] if full_refresh else []), say=say)
+
+
+def publish(settings: Settings) -> str:
+    """Put a fresh copy of the marts where analysts open it; returns its path."""
+    return str(warehouse.publish(settings))
+
+
+def docs(settings: Settings, *, say: Say = lambda _: None) -> str:
+    """Write dbt's docs as one self-contained page; returns its path."""
+    dbt(settings, "docs", "generate", "--static", say=say)
+    return str(settings.data / "dbt" / "target" / "static_index.html")
+
+
+def dbt(settings: Settings, *arguments: str, say: Say = lambda _: None) -> None:
+    """Run dbt in a process of its own, which is sure to let go of the warehouse at its end.
+
+    Raises:
+        PermanentError: names what failed.
+    """
+    target = settings.data / "dbt" / "target"
+    command = [sys.executable, "-m", "dbt.cli.main", "--no-use-colors", *arguments]
+    folders = {
+        "--project-dir": DBT_PROJECT,
+        "--profiles-dir": DBT_PROJECT,
+        "--target-path": target,
+        "--log-path": settings.data / "dbt" / "logs",
+    }
+    for option, folder in folders.items():
+        command += [option, str(folder)]
+    environment = {
+        **os.environ,
+        "HEADWATER_WAREHOUSE": str(settings.warehouse),
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+    }
+    with (
+        warehouse.writer_lock(settings),
+        subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
+            command,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+        ) as process,
+    ):
+        last = ""
+        for line in process.stdout or ():
+            last = line.rstrip() or last
+            say(redact(line.rstrip()))
+    if process.returncode:
+        raise PermanentError(
+            f"dbt.{arguments[0]}",
+            _first_failure(target) or f"exit code {process.returncode}: {last}",
+            "every model and test to succeed",
+            "correct it and run `headwater transform` again",
+            code="dbt_failed",
+        )
+
+
+def _first_failure(target: Path) -> str:
+    try:
+        results = json.loads((target / "run_results.json").read_text())["results"]
+    except (OSError, ValueError, KeyError):
+        return ""
+    failed = [r for r in results if r["status"] in ("error", "fail", "runtime error")]
+    if not failed:
+        return ""
+    others = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
+    reason = " ".join(str(failed[0].get("message") or "").split())
+    return f"{failed[0]['unique_id']}{others}: {reason}"
+
+
+def _summary(run: SyncRun) -> dict[str, Any]:
+    runs = run.resources.values()
+    return {
+        "sync_id": run.sync_id,
+        "connection_id": run.connection_id,
+        "container": run.container,
+        "items_processed": sum(r.items_processed for r in runs),
+        "items_failed": sum(r.items_failed for r in runs),
+        "requests_made": sum(r.meter.requests_made for r in runs),
+    }

@@ -1,0 +1,163 @@
+"""The warehouse file: created once, one writer at a time, published as a copy that nobody locks.
+
+DuckDB lets one process write and then nobody else open. So whoever writes holds a file lock (inside
+Airflow the one-slot pool `warehouse` keeps tasks from queueing on it), and analysts read
+`published/headwater.duckdb`, which is replaced whole.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+import duckdb
+from filelock import FileLock, Timeout
+
+from dlt_pipelines.http import TransientError
+from include.settings import Settings
+
+# ZSTD for long strings came with this storage version; later ones choose dictionary coding, which
+# is seven times larger on payloads. Older readers can open it, too.
+STORAGE_VERSION: Final = "v1.2.0"
+PUBLISHED_SCHEMAS: Final = ("core", "ops")
+LOCK_TIMEOUT_SECONDS: Final = 1_800.0
+
+
+@contextmanager
+def writer_lock(settings: Settings, timeout: float = LOCK_TIMEOUT_SECONDS) -> Iterator[None]:
+    """Hold the right to write the warehouse; waits at most `timeout` seconds.
+
+    Raises:
+        TransientError: somebody else held it all that time.
+    """
+    path = settings.data / "locks" / "warehouse.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(path, timeout=timeout):
+            yield
+    except Timeout:
+        raise TransientError(
+            "headwater.warehouse",
+            f"another process has been writing it for {timeout:.0f} s",
+            "one writer at a time",
+            "wait for it to end, then run again",
+            code="warehouse_locked",
+        ) from None
+
+
+@contextmanager
+def writer(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The only writing connection, to a warehouse that exists.
+
+    Raises:
+        TransientError: another process writes, or a reader has the warehouse itself open.
+    """
+    with writer_lock(settings):
+        _create(settings.warehouse)
+        db = _connect(settings.warehouse)
+        try:
+            yield db
+        finally:
+            db.close()
+
+
+def warehouse_id(db: duckdb.DuckDBPyConnection) -> str:
+    """The identity of this very file: cursors kept beside another one are not valid for it."""
+    row = db.execute("select warehouse_id from main.headwater_warehouse").fetchone()
+    return str(row[0]) if row else ""
+
+
+def publish(settings: Settings) -> Path:
+    """Copy the marts into a new file and put it in place of the published one, at once.
+
+    Readers that have the old file open keep their snapshot; whoever opens next sees the new one.
+    """
+    target = settings.published
+    target.parent.mkdir(parents=True, exist_ok=True)
+    fresh = target.with_suffix(f".{uuid4().hex[:8]}.tmp")
+    try:
+        with writer_lock(settings), _connect(settings.warehouse) as db:
+            db.execute(
+                f"attach {_text(fresh)} as published (storage_version {_text(STORAGE_VERSION)})"
+            )
+            _copy_marts(db)
+            db.execute("detach published")
+        with fresh.open("rb") as file:
+            os.fsync(file.fileno())
+        fresh.chmod(0o444)
+        fresh.replace(target)
+    finally:
+        for leftover in target.parent.glob(f"{fresh.name}*"):
+            leftover.unlink()
+    return target
+
+
+def _create(path: Path) -> None:
+    if path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_suffix(f".{uuid4().hex[:8]}.tmp")
+    with duckdb.connect() as db:
+        db.execute(f"attach {_text(fresh)} as fresh (storage_version {_text(STORAGE_VERSION)})")
+        db.execute(
+            "create table fresh.main.headwater_warehouse as"
+            " select $id as warehouse_id, now() as created_at",
+            {"id": str(uuid4())},
+        )
+        db.execute("detach fresh")
+    fresh.replace(path)
+
+
+def _connect(path: Path) -> duckdb.DuckDBPyConnection:
+    try:
+        db = duckdb.connect(str(path))
+    except duckdb.IOException as error:
+        if "lock" not in str(error).lower():
+            raise
+        raise TransientError(
+            "headwater.warehouse",
+            f"{path.name} is open in another process ({str(error).splitlines()[0]})",
+            "nobody but Headwater to open the warehouse",
+            "close that session, and read published/headwater.duckdb instead",
+            code="warehouse_locked",
+        ) from None
+    db.execute("set timezone = 'UTC'")
+    return db
+
+
+def _copy_marts(db: duckdb.DuckDBPyConnection) -> None:
+    """Recreate every mart with its constraints and comments, then its rows."""
+    source = db.execute("select current_database()").fetchone()
+    name = source[0] if source else "warehouse"
+    for schema in PUBLISHED_SCHEMAS:
+        db.execute(f"create schema if not exists published.{schema}")
+    tables = db.execute(
+        "select schema_name, table_name, sql, comment from duckdb_tables()"
+        " where database_name = $name and list_contains($schemas, schema_name)"
+        " order by all",
+        {"name": name, "schemas": list(PUBLISHED_SCHEMAS)},
+    ).fetchall()
+    for schema, table, _, comment in tables:
+        copy = f'published.{schema}."{table}"'
+        db.execute(f'create table {copy} as from "{name}".{schema}."{table}"')
+        if comment:
+            db.execute(f"comment on table {copy} is {_text(comment)}")
+        columns = db.execute(
+            "select column_name, comment, is_nullable from duckdb_columns()"
+            " where database_name = $name and schema_name = $schema and table_name = $table",
+            {"name": name, "schema": schema, "table": table},
+        ).fetchall()
+        for column, column_comment, is_nullable in columns:
+            if not is_nullable:
+                db.execute(f'alter table {copy} alter "{column}" set not null')
+            if column_comment:
+                db.execute(f'comment on column {copy}."{column}" is {_text(column_comment)}')
+
+
+def _text(value: object) -> str:
+    """A SQL string literal, for statements that take no parameters."""
+    return "'" + str(value).replace("'", "''") + "'"
