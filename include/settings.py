@@ -26,7 +26,7 @@ from pydantic import (
 )
 
 from dlt_pipelines import SOURCES
-from dlt_pipelines.http import AuthError, HeadwaterError, register_secret
+from dlt_pipelines.http import AuthError, HeadwaterError, RetryPolicy, register_secret
 from dlt_pipelines.ledger import Mode
 from dlt_pipelines.pipeline import SourceType, Store, SyncRequest
 
@@ -192,12 +192,14 @@ class Settings:
         sources_file: Path | None = None,
         sandbox_url: str | None = None,
         secret_lookup: SecretLookup = os.environ.get,
+        retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
     ) -> None:
         environ = os.environ
         self.data = (data or Path(environ.get("HEADWATER_DATA") or ROOT / "data")).resolve()
         default_file = ROOT / "include" / "config" / "sources.yml"
         self.sources_file = sources_file or Path(environ.get("HEADWATER_SOURCES") or default_file)
         self.sandbox_url = sandbox_url or environ.get("HEADWATER_SANDBOX_URL") or None
+        self.retry = retry
         self._lookup = secret_lookup
 
     @property
@@ -285,6 +287,7 @@ class Settings:
             mode=mode,
             start=start,
             end=end,
+            retry=self.retry,
         )
 
     def source_rows(self) -> list[dict[str, Any]]:

@@ -532,10 +532,10 @@ def _span_text(span: Span, *, in_brackets: bool) -> str:
     match span.kind:
         case "space":
             return span.text
-        case "text":
-            return _escape(span.text, in_brackets=in_brackets)
-        case "code":
+        case "code" if not (in_brackets and "]:" in span.text):  # it could define a link
             return _code_span(span.text)
+        case "text" | "code":
+            return _escape(span.text, in_brackets=in_brackets)
     expression = span.text.replace("\n", " ")
     if _escape(expression, in_brackets=in_brackets) == expression:
         return f"${expression}$"
@@ -558,7 +558,7 @@ _SPECIAL = re.compile(
     \\(?=[!-/:-@\[-`{-~\s]|$)        # a backslash that would escape, or break the line
   | `
   | (?<![ ])\* | \*(?![ ])           # any asterisk but one between spaces
-  | (?<!\w)_+(?![\s_])               # underscores that could open emphasis: not snake_case
+  | (?<!\w)_+(?![ \t_])              # underscores that could open emphasis: not snake_case
   | (?<=\S)~ | ~(?=~|$)              # tildes that could close or double: not ~/path
   | <(?=[A-Za-z/!?])                 # HTML and autolinks: not a < b
   | &(?=\#?\w+;)                     # entities
@@ -569,7 +569,7 @@ _SPECIAL = re.compile(
 _SPECIAL_IN_BRACKETS = re.compile(rf"{_SPECIAL.pattern} | [\[\]]", re.VERBOSE)
 _LINE_START = re.compile(
     r"""
-    (?P<digits>\d{1,9})(?=[.)](?:\s|$))   # a numbered item: the dot is escaped
+    \d{1,9}(?=[.)](?:\s|$))             # a numbered item: the dot is escaped
   | (?=[-+](?:\s|$))                      # a bullet
   | (?=>)                                 # a quote
   | (?=\#{1,6}(?:\s|$))                   # a heading

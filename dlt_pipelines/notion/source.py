@@ -9,8 +9,9 @@
 
 Cursor: `last_edited_time` is rounded to the minute, so an edit may carry a time before the last
 read: the overlap is two minutes, and content counts as known only when it was read two minutes
-after its page's last edit. A comment does not touch its page's time: comments on otherwise
-unchanged arrive with a full read. Trash carries `in_trash`; a page no longer shared is just absent.
+after its page's last edit. A comment does not touch its page's time: comments on pages that are
+otherwise unchanged arrive with a full read. Trash carries `in_trash`; a page no longer shared is
+just absent.
 
 API: https://developers.notion.com/reference. Run it: `headwater sync notion`.
 """

@@ -1,0 +1,67 @@
+# Everything is installed into .venv from requirements.lock (exact versions, hashes); data lies in data/.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+UV_VERSION := 0.13.8
+UV = $(shell command -v uv || echo .uv/bin/uv)
+SQL := dbt_project/models dbt_project/tests dbt_project/macros dbt_project/analyses
+
+export PYTHONDONTWRITEBYTECODE := 1
+export DO_NOT_TRACK := 1
+export UV_PYTHON_DOWNLOADS := never
+export DBT_SEND_ANONYMOUS_USAGE_STATS := false
+
+.PHONY: help setup demo up test lint docs benchmark lock clean
+
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY) ## Prepare .venv; can be repeated
+
+demo: $(READY) ## Sync a local sandbox through the real DAGs, publish, print what came out
+	@$(BIN)/headwater demo
+
+up: $(READY) ## Start Airflow with the DAGs, pools and settings in place
+	@$(BIN)/headwater up
+
+test: $(READY) ## Run every test; no network beyond loopback
+	@$(BIN)/pytest
+
+lint: $(READY) ## Check style, types, SQL, and that dbt parses
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/sqlfluff lint --nocolor $(wildcard $(SQL))
+	@HEADWATER_WAREHOUSE=:memory: $(BIN)/dbt --quiet parse --project-dir dbt_project \
+		--profiles-dir dbt_project --target-path ../data/dbt/lint --log-path data/dbt/logs
+
+docs: $(READY) ## Write the dbt docs of the last transform as one page
+	@$(BIN)/headwater docs
+
+benchmark: $(READY) ## Measure ratios beside other tools; writes data/benchmarks.md (many minutes)
+	@$(BIN)/python -m tests.benchmarks
+
+lock: ## Resolve requirements.lock anew from pyproject.toml
+	$(UV) pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \
+		--group dev pyproject.toml --output-file requirements.lock
+
+clean: ## Remove the environment; data stays
+	rm -rf $(VENV) .uv
+
+$(READY): requirements.lock pyproject.toml
+	@command -v uv >/dev/null || $(MAKE) --no-print-directory .uv/bin/uv
+	@$(UV) venv --quiet --allow-existing --python '>=3.11,<3.13' $(VENV)
+	@$(UV) pip sync --quiet --require-hashes --python $(BIN)/python requirements.lock
+	@$(UV) pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python --editable .
+	@touch $@
+
+# Debian's Python comes without venv; root may install it, anybody else is told.
+.uv/bin/uv:
+	@python3 -m venv .uv 2>/dev/null || { rm -rf .uv; \
+		test "$$(id -u)" = 0 && apt-get -qq update && apt-get -qq install -y python3-venv >/dev/null \
+		&& python3 -m venv .uv; } \
+		|| { echo 'make: python3 cannot create environments; run: apt-get install python3-venv' >&2; exit 1; }
+	@.uv/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)

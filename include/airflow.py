@@ -1,0 +1,144 @@
+"""What the DAGs share: schedules, assets, pools, parameters, credentials. Wiring only.
+
+Task bodies are the functions of `include.steps`; here is what only Airflow can tell them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from airflow.exceptions import AirflowFailException
+from airflow.sdk import Asset, Connection, Param
+from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
+from airflow.sdk.log import mask_secret
+from airflow.timetables.interval import DeltaDataIntervalTimetable
+
+from dlt_pipelines.http import HeadwaterError, TransientError
+from dlt_pipelines.ledger import Trigger
+from include.settings import ROOT, GitHubSource, LinearSource, NotionSource, Settings
+
+WAREHOUSE_POOL: Final = "warehouse"
+API_SLOTS: Final = 2
+
+INGEST_PARAMS: Final = {
+    "mode": Param(
+        "incremental",
+        enum=["incremental", "window", "full"],
+        description="incremental: from the cursor. window: what changed between start and end;"
+        " the cursor stays. full: everything again; the cursor stays.",
+    ),
+    "window_start": Param(None, type=["null", "string"], format="date-time"),
+    "window_end": Param(None, type=["null", "string"], format="date-time"),
+    "containers": Param([], type="array", description="Empty: all of this source."),
+    "resources": Param([], type="array", description="Empty: all."),
+}
+
+
+def settings() -> Settings:
+    """Settings whose secrets come from Airflow connections first, then from the environment."""
+    return Settings(secret_lookup=_secret)
+
+
+def raw_asset(name: str) -> Asset:
+    """Updated whenever a load of this source has committed."""
+    return Asset(name=f"raw_{name}", uri=f"headwater://raw/{name}")
+
+
+def api_pool(name: str) -> str:
+    """The pool that bounds how many containers of a source are read at once."""
+    return f"api_{name}"
+
+
+def schedule(
+    source: GitHubSource | LinearSource | NotionSource,
+) -> DeltaDataIntervalTimetable | None:
+    """Every `sync_frequency_minutes`, with data intervals, so that the UI can backfill periods."""
+    if not source.sync_enabled:
+        return None
+    return DeltaDataIntervalTimetable(timedelta(minutes=source.sync_frequency_minutes))
+
+
+def sync_options(
+    run_type: str, params: Mapping[str, Any], interval: tuple[datetime | None, datetime | None]
+) -> dict[str, Any]:
+    """How far this run reads: a backfill its own data interval, any other what its form says."""
+    if run_type == "backfill":
+        start, end = interval
+        return {"mode": "window", "start": start, "end": end, "resources": params["resources"]}
+    start, end = (_moment(params[name]) for name in ("window_start", "window_end"))
+    return {"mode": params["mode"], "start": start, "end": end, "resources": params["resources"]}
+
+
+def trigger_of(context: Mapping[str, Any]) -> Trigger:
+    """Which task instance is syncing, for the ledger."""
+    run, instance = context["dag_run"], context["ti"]
+    run_type = getattr(run.run_type, "value", run.run_type)
+    return Trigger(str(run_type), instance.dag_id, run.run_id, instance.try_number)
+
+
+@contextmanager
+def failing_at_once() -> Iterator[None]:
+    """Let Airflow retry only what trying again can help; an error's text carries no secret."""
+    try:
+        yield
+    except TransientError:
+        raise
+    except HeadwaterError as error:
+        raise AirflowFailException(str(error)) from None
+
+
+def create_pools(installation: Settings) -> None:
+    """Create the pools that the DAGs name; safe to repeat."""
+    from airflow.models.pool import Pool
+
+    Pool.create_or_update_pool(
+        WAREHOUSE_POOL, 1, "One writer: load, dbt and publish", include_deferred=False
+    )
+    for source in installation.sources:
+        Pool.create_or_update_pool(
+            api_pool(source.name),
+            API_SLOTS,
+            f"Containers of {source.name} read at once",
+            include_deferred=False,
+        )
+
+
+def _secret(name: str) -> str | None:
+    secret: str | None
+    try:
+        secret = Connection.get(name.lower()).password
+    except (AirflowNotFoundException, AirflowRuntimeError):
+        secret = os.environ.get(name)
+    if secret:
+        mask_secret(secret)
+    return secret
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def prepare_database() -> None:
+    """Create or migrate Airflow's own database, and the pools; safe to repeat."""
+    from airflow.utils.db import initdb
+
+    initdb()
+    create_pools(settings())
+
+
+def test_dags(dag_ids: list[str]) -> None:
+    """Run DAGs one after another in this process, as `dag.test()` does; exits 1 on a failure."""
+    from airflow.dag_processing.dagbag import DagBag
+
+    prepare_database()
+    bag = DagBag(str(ROOT / "dags"))
+    for dag_id in dag_ids:
+        if dag_id not in bag.dags:
+            raise SystemExit(f"no DAG {dag_id}: {bag.import_errors}")
+        state = bag.dags[dag_id].test().state
+        if state != "success":
+            raise SystemExit(f"DAG {dag_id} ended {state}")

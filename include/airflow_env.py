@@ -1,0 +1,41 @@
+"""Airflow's settings as environment variables: everything under the data folder, nothing in HOME.
+
+Kept apart from `include.airflow`, since it must be in place before Airflow is first imported.
+"""
+
+from __future__ import annotations
+
+import os
+
+from include.settings import ROOT, Settings
+
+
+def environment(settings: Settings, *, port: int = 8080) -> dict[str, str]:
+    """What Airflow needs to run Headwater's DAGs on this machine; variables already set win."""
+    home = settings.data / "airflow"
+    defaults = {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+        # The default of 32 makes a small machine slow: a task is a Python process of its own.
+        "AIRFLOW__CORE__PARALLELISM": "4",
+        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
+        # Halves the wait between two tasks.
+        "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
+        "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "30",
+        "AIRFLOW__API__HOST": "127.0.0.1",
+        "AIRFLOW__API__PORT": str(port),
+        "AIRFLOW__API__BASE_URL": f"http://127.0.0.1:{port}",
+        "AIRFLOW__API__WORKERS": "1",
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
+        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+    }
+    own = {
+        "HEADWATER_DATA": str(settings.data),
+        "HEADWATER_SOURCES": str(settings.sources_file),
+    }
+    if settings.sandbox_url:
+        own["HEADWATER_SANDBOX_URL"] = settings.sandbox_url
+    return {**defaults, **os.environ, **own}

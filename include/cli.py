@@ -1,0 +1,242 @@
+"""The command line: the same steps as the DAGs, without Airflow.
+
+Every command exits 0 on success, 1 when something could not be done (one clear line each), 2 on a
+wrong option. Commands that read print JSON with `--json`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from dlt_pipelines.http import HeadwaterError
+from dlt_pipelines.ledger import Mode
+from include import report, steps
+from include.settings import ROOT, ConfigError, Settings
+
+app = typer.Typer(
+    help="A team's GitHub, Linear and Notion in one DuckDB file.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+Names = Annotated[list[str] | None, typer.Argument(help="Names from sources.yml; default: all.")]
+Moment = Annotated[datetime | None, typer.Option(help="ISO date or time, UTC.")]
+
+
+@app.command()
+def demo(
+    workspace: Annotated[
+        Path | None,
+        typer.Option(exists=True, file_okay=False, help="A workspace folder; default: shipped."),
+    ] = None,
+) -> None:
+    """Run everything against a local sandbox: no account, no network."""
+    from include import demo as demonstration
+
+    started = time.monotonic()
+    with _clear_errors(), err.status("starting the sandbox and Airflow") as status:
+
+        def progress(dag: str, task: str) -> None:
+            status.update(f"{dag}: {task}")
+            err.print(f"[dim]{time.monotonic() - started:5.1f} s[/dim]  {dag}: {task}")
+
+        settings = demonstration.run(workspace, progress)
+        summary = report.read(settings)
+    report.show(out, summary)
+    out.print(f"\nDone in {time.monotonic() - started:.0f} s.")
+
+
+@app.command()
+def sync(
+    names: Names = None,
+    container: Annotated[list[str] | None, typer.Option(help="Only these containers.")] = None,
+    resource: Annotated[list[str] | None, typer.Option(help="Only these resources.")] = None,
+    start: Moment = None,
+    end: Moment = None,
+    full: Annotated[bool, typer.Option(help="Read everything; cursors stay.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Read what changed and load it into the warehouse."""
+    settings = Settings()
+    if full and (start or end):
+        raise typer.BadParameter("--full reads everything: leave --start and --end out")
+    mode: Mode = "full" if full else "window" if start or end else "incremental"
+    results: list[dict[str, Any]] = []
+    failures: list[HeadwaterError] = []
+    with _clear_errors():
+        chosen = names or [source.name for source in settings.sources if source.sync_enabled]
+        for name in chosen:
+            settings.source(name)
+        if container and len(chosen) > 1:
+            raise ConfigError(
+                "headwater.sync",
+                "--container without one source",
+                "the source it belongs to",
+                "name it: headwater sync NAME --container …",
+            )
+        for name in chosen:
+            try:
+                ended, failed = steps.sync(
+                    settings,
+                    name,
+                    containers=container or (),
+                    mode=mode,
+                    start=_utc(start),
+                    end=_utc(end),
+                    resources=resource or (),
+                    say=lambda line: err.print(f"[dim]{line}[/dim]"),
+                )
+            except HeadwaterError as error:
+                failed, ended = [error], []
+            results += ended
+            failures += failed
+    _print_rows(results, as_json, "Synced")
+    for failure in failures:
+        err.print(f"[red]{failure}[/red]", markup=True)
+    if failures:
+        raise typer.Exit(1)
+
+
+@app.command()
+def transform(
+    full_refresh: Annotated[bool, typer.Option(help="Rebuild every model.")] = False,
+) -> None:
+    """Build documents, interactions and sync history from raw events."""
+    with _clear_errors():
+        steps.transform(Settings(), full_refresh=full_refresh, say=err.print)
+
+
+@app.command()
+def publish() -> None:
+    """Put a fresh copy of the marts where analysts open it."""
+    with _clear_errors():
+        out.print(steps.publish(Settings()))
+
+
+@app.command()
+def docs() -> None:
+    """Write the dbt docs as one self-contained page."""
+    with _clear_errors():
+        out.print(steps.docs(Settings()))
+
+
+@app.command()
+def status(as_json: Json = False) -> None:
+    """What the published file holds, and how the last sync of every container ended."""
+    with _clear_errors():
+        summary = report.read(Settings())
+    if as_json:
+        out.print_json(json.dumps(summary, default=str))
+    else:
+        report.show(out, summary)
+
+
+@app.command()
+def check(as_json: Json = False) -> None:
+    """Validate sources.yml and try each credential."""
+    with _clear_errors():
+        results = list(steps.check(Settings()))
+    _print_rows(results, as_json, "Checked")
+    if not all(result["is_ok"] for result in results):
+        raise typer.Exit(1)
+
+
+@app.command()
+def sandbox(
+    workspace: Annotated[Path | None, typer.Option(exists=True, file_okay=False)] = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free port.")] = 0,
+) -> None:
+    """Serve a workspace as GitHub, Linear and Notion on this machine until interrupted."""
+    from include.sandbox import Sandbox, Workspace
+
+    server = Sandbox(Workspace.load(workspace) if workspace else Workspace.demo(), port=port)
+    with server:
+        out.print(f"export HEADWATER_SANDBOX_URL={server.url}")
+        with _until_interrupted():
+            while True:
+                time.sleep(3600)
+
+
+@app.command()
+def up(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The UI's port.")] = 8080,
+) -> None:
+    """Start Airflow with the DAGs, pools and settings in place, until interrupted."""
+    from include.airflow_env import environment
+    from include.demo import demo_settings
+    from include.sandbox import Sandbox, Workspace
+
+    with _clear_errors():
+        settings = Settings()
+        if any(os.environ.get(source.secret) for source in settings.sources):
+            _standalone(environment(settings, port=port))
+            return
+        err.print("No credential is set: Airflow will sync the local sandbox (see README).")
+        with Sandbox(Workspace.demo()) as server:
+            local = demo_settings(server.workspace, None, server.url)
+            _standalone(environment(local, port=port))
+
+
+def _standalone(variables: dict[str, str]) -> None:
+    code = "from include.airflow import prepare_database; prepare_database()"
+    subprocess.run([sys.executable, "-c", code], env=variables, cwd=ROOT, check=True)  # noqa: S603
+    command = [sys.executable, "-m", "airflow", "standalone"]
+    with _until_interrupted():
+        subprocess.run(command, env=variables, cwd=ROOT, check=True)  # noqa: S603
+
+
+def _print_rows(rows: list[dict[str, Any]], as_json: bool, title: str) -> None:
+    if as_json:
+        out.print_json(json.dumps(rows, default=str))
+    elif rows:
+        table = Table(title=title, title_justify="left")
+        for column in rows[0]:
+            table.add_column(column)
+        for row in rows:
+            table.add_row(*(str(value) for value in row.values()))
+        out.print(table)
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    if moment is None:
+        return None
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+@contextmanager
+def _clear_errors() -> Iterator[None]:
+    """Turn an expected failure into one line and exit code 1."""
+    try:
+        yield
+    except HeadwaterError as error:
+        err.print(str(error), style="red", markup=False)
+        raise typer.Exit(1) from None
+
+
+@contextmanager
+def _until_interrupted() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        err.print("stopped")
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,122 @@
+"""What the published file says, for people: the summary behind `status` and `demo`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+from rich.console import Console
+from rich.table import Table
+
+from dlt_pipelines.http import PermanentError
+from include.settings import Settings
+
+_QUERIES: Final = {
+    "documents": """
+        select source_type, document_type, count(*) as documents
+        from core.documents group by all order by all
+    """,
+    "interactions": """
+        select interaction_type, count(*) as interactions
+        from core.interactions group by all order by interactions desc, interaction_type
+    """,
+    "syncs": """
+        select
+            connection_id,
+            container,
+            case
+                when bool_or(status = 'failed') then 'failed'
+                when bool_or(status = 'interrupted') then 'interrupted'
+                when bool_or(status = 'completed_with_errors') then 'completed_with_errors'
+                else 'completed'
+            end as status,
+            sum(items_processed)::bigint as items_read,
+            sum(items_processed - items_unchanged)::bigint as items_new,
+            sum(requests_made)::bigint as requests,
+            max(completed_at) as completed_at
+        from ops.sync_history
+        group by connection_id, container, sync_id, started_at
+        qualify row_number() over (
+            partition by connection_id, container order by started_at desc, sync_id
+        ) = 1
+        order by connection_id, container
+    """,
+    "errors": "select count(*) as open_errors from ops.raw_event_errors",
+}
+EXAMPLES: Final = (
+    (
+        "What changed last",
+        (
+            "select source_id, document_type, state, title from core.documents"
+            " where title is not null order by source_updated_at desc limit 5"
+        ),
+    ),
+    (
+        "Who did most",
+        (
+            "select actor_identity_id, count(*) as interactions from core.interactions"
+            " where not is_bot group by all order by all desc limit 5"
+        ),
+    ),
+)
+
+
+def read(settings: Settings) -> dict[str, Any]:
+    """Counts by type, the last sync of each container, and where the file is.
+
+    Raises:
+        PermanentError: nothing has been published yet.
+    """
+    path = settings.published
+    if not path.exists():
+        raise PermanentError(
+            "headwater.status",
+            f"{path.name} does not exist yet",
+            "a published file",
+            "run `headwater sync`, `headwater transform` and `headwater publish`",
+            code="not_published",
+        )
+    with duckdb.connect(str(path), read_only=True) as db:
+        db.execute("set timezone = 'UTC'")
+        found = {name: _rows(db, query) for name, query in _QUERIES.items()}
+    return {"published": str(path), **found}
+
+
+def show(console: Console, summary: dict[str, Any]) -> None:
+    """The summary as tables, and two queries to try."""
+    for name in ("documents", "interactions", "syncs"):
+        console.print(_table(name.capitalize(), summary[name]))
+    if errors := summary["errors"][0]["open_errors"]:
+        console.print(f"[red]{errors} records could not be read: see ops.raw_event_errors[/red]")
+    path = _short(Path(summary["published"]))
+    console.print(f"\nPublished: [bold]{path}[/bold]\n\nTry, in DuckDB's CLI (`duckdb {path}`):")
+    for title, query in EXAMPLES:
+        console.print(f"  -- {title}", style="dim")
+        console.print(f"  {query};", soft_wrap=True)
+
+
+def _rows(db: duckdb.DuckDBPyConnection, query: str) -> list[dict[str, Any]]:
+    result = db.execute(query)
+    columns = [column[0] for column in result.description or ()]
+    return [dict(zip(columns, row, strict=True)) for row in result.fetchall()]
+
+
+def _table(title: str, rows: list[dict[str, Any]]) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for column in rows[0] if rows else ():
+        is_number = isinstance(rows[0][column], int)
+        table.add_column(column, justify="right" if is_number else "left")
+    for row in rows:
+        table.add_row(*(_cell(value) for value in row.values()))
+    return table
+
+
+def _cell(value: Any) -> str:
+    if hasattr(value, "strftime"):
+        return str(value.strftime("%Y-%m-%d %H:%M"))
+    return f"{value:,}" if isinstance(value, int) else str(value if value is not None else "")
+
+
+def _short(path: Path) -> Path:
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
