@@ -334,7 +334,8 @@ def _rows_added(
     db: duckdb.DuckDBPyConnection, source_type: SourceType, run: SyncRun
 ) -> dict[str, int]:
     counts = " union all ".join(
-        f"select '{name}', count(*) from {source_type.dataset}.{name} where sync_id = $sync_id"
+        f"select '{name}', count(*) from {source_type.dataset}.{name}"
+        f" where sync_id = $sync_id and external_id <> '{raw_event.WHOLE_LISTING}'"
         for name in run.resources
     )
     return dict(db.execute(counts, {"sync_id": run.sync_id}).fetchall()) if counts else {}

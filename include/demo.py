@@ -31,7 +31,7 @@ def demo_settings(workspace: Workspace, path: Path | None, sandbox_url: str) -> 
     data = Settings().data / "demo"
     if path is None:
         return Settings(data, sandbox_url=sandbox_url, secret_lookup=lambda _: None)
-    data = data / slug(str(path.resolve()))
+    data = data / f"{path.resolve().name}_{slug(str(path.resolve()))[-8:]}"
     data.mkdir(parents=True, exist_ok=True)
     sources = data / "sources.yml"
     sources.write_text(sources_yml(workspace), encoding="utf-8")

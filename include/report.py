@@ -23,7 +23,7 @@ _QUERIES: Final = {
     """,
     "syncs": """
         select
-            connection_id,
+            connection_id as source,
             container,
             case
                 when bool_or(status = 'failed') then 'failed'
@@ -31,14 +31,13 @@ _QUERIES: Final = {
                 when bool_or(status = 'completed_with_errors') then 'completed_with_errors'
                 else 'completed'
             end as status,
-            sum(items_processed)::bigint as items_read,
-            sum(items_processed - items_unchanged)::bigint as items_new,
-            sum(requests_made)::bigint as requests,
-            max(completed_at) as completed_at
+            sum(items_processed)::bigint as read,
+            sum(items_processed - items_unchanged)::bigint as new,
+            sum(requests_made)::bigint as requests
         from ops.sync_history
-        group by connection_id, container, sync_id, started_at
+        group by connection_id, container, sync_id
         qualify row_number() over (
-            partition by connection_id, container order by started_at desc, sync_id
+            partition by connection_id, container order by min(started_at) desc, sync_id
         ) = 1
         order by connection_id, container
     """,
@@ -47,17 +46,22 @@ _QUERIES: Final = {
 EXAMPLES: Final = (
     (
         "What changed last",
-        (
-            "select source_id, document_type, state, title from core.documents"
-            " where title is not null order by source_updated_at desc limit 5"
-        ),
+        """\
+  select source_id, document_type, state, title
+  from core.documents
+  where title is not null
+  order by source_updated_at desc
+  limit 5""",
     ),
     (
         "Who did most",
-        (
-            "select actor_identity_id, count(*) as interactions from core.interactions"
-            " where not is_bot group by all order by all desc limit 5"
-        ),
+        """\
+  select actor_identity_id, count(*) as interactions
+  from core.interactions
+  where not is_bot
+  group by all
+  order by interactions desc
+  limit 5""",
     ),
 )
 
@@ -90,10 +94,10 @@ def show(console: Console, summary: dict[str, Any]) -> None:
     if errors := summary["errors"][0]["open_errors"]:
         console.print(f"[red]{errors} records could not be read: see ops.raw_event_errors[/red]")
     path = _short(Path(summary["published"]))
-    console.print(f"\nPublished: [bold]{path}[/bold]\n\nTry, in DuckDB's CLI (`duckdb {path}`):")
+    console.print(f"\nPublished: [bold]{path}[/bold]", soft_wrap=True)
+    console.print(f"\nTry: [bold]duckdb -readonly {path}[/bold]", soft_wrap=True)
     for title, query in EXAMPLES:
-        console.print(f"  -- {title}", style="dim")
-        console.print(f"  {query};", soft_wrap=True)
+        console.print(f"\n  -- {title}\n{query};")
 
 
 def _rows(db: duckdb.DuckDBPyConnection, query: str) -> list[dict[str, Any]]:
@@ -106,7 +110,7 @@ def _table(title: str, rows: list[dict[str, Any]]) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold")
     for column in rows[0] if rows else ():
         is_number = isinstance(rows[0][column], int)
-        table.add_column(column, justify="right" if is_number else "left")
+        table.add_column(column, justify="right" if is_number else "left", no_wrap=True)
     for row in rows:
         table.add_row(*(_cell(value) for value in row.values()))
     return table

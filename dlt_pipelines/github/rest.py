@@ -82,6 +82,8 @@ class Repository:
         query["since"] = to_text(since)
         total, started = self._count(run, path, query)
         run.expected_items = total
+        if not total:
+            return
         read_until: list[tuple[datetime, datetime]] = []
         moves: list[datetime] = []
         for page in self._pages(run, path, query):
