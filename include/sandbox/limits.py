@@ -1,0 +1,50 @@
+"""How much the sandbox lets a token ask, as the providers count it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What each provider allows; the defaults are those of an ordinary account.
+
+    Notion publishes 180 requests a minute and lets bursts through, so it is not enforced unless
+    asked for; scripted faults show its 429.
+    """
+
+    github_requests_per_hour: int = 5_000
+    linear_requests_per_hour: int = 2_500
+    linear_complexity_per_hour: int = 3_000_000
+    linear_complexity_per_query: int = 10_000
+    notion_requests_per_minute: int | None = None
+    notion_results_per_query: int = 10_000
+
+
+@dataclass
+class Budget:
+    """A number of points per window of seconds, counted from the first use."""
+
+    limit: int
+    window_seconds: int = 3_600
+    used: int = 0
+    reset_at: float = field(default_factory=time.time)
+
+    @property
+    def remaining(self) -> int:
+        """Points left in this window."""
+        self._roll()
+        return max(0, self.limit - self.used)
+
+    def spend(self, points: int = 1) -> bool:
+        """Take points; False, taking none, if there are not enough."""
+        if self.remaining < points:
+            return False
+        self.used += points
+        return True
+
+    def _roll(self) -> None:
+        now = time.time()
+        if now >= self.reset_at:
+            self.used, self.reset_at = 0, now + self.window_seconds

@@ -1,0 +1,406 @@
+"""Judges of what the sandbox answers: the providers' published contracts, and githubkit.
+
+    Sandbox(workspace, on_response=contracts.check)
+
+Where the contracts are absent, GitHub's responses are still parsed by githubkit's generated models.
+Validators are compiled once, and an object that was judged before is not judged again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import githubkit_schemas.latest.models as models
+import pytest
+from graphql import (
+    FieldNode,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLSchema,
+    SelectionSetNode,
+    build_schema,
+    get_named_type,
+    parse,
+    validate,
+)
+from jsonschema import Draft7Validator, Draft202012Validator
+from pydantic import TypeAdapter
+
+from include.sandbox import Exchange
+
+REPOSITORY_PATH = Path(__file__).resolve().parents[3]
+SHARED_PATH = Path(os.environ.get("HEADWATER_SHARED", REPOSITORY_PATH.parent / "shared"))
+CONTRACTS_PATH = SHARED_PATH / "contracts"
+CORPUS_PATH = SHARED_PATH / "corpus"
+
+require_contracts = pytest.mark.skipif(
+    not CONTRACTS_PATH.is_dir(),
+    reason=f"NOT CHECKED against the providers' contracts: no folder {CONTRACTS_PATH}",
+)
+require_corpus = pytest.mark.skipif(
+    not CORPUS_PATH.is_dir(),
+    reason=f"NOT CHECKED with recorded data: no folder {CORPUS_PATH}",
+)
+
+
+class ContractError(AssertionError):
+    """A response, or a request that was answered, that breaks the provider's contract."""
+
+
+def check(exchange: Exchange) -> None:
+    """Judge an exchange; what a scripted fault did is nobody's contract.
+
+    Raises:
+        ContractError: it breaks the contract.
+    """
+    if exchange.fault is None:
+        validate_response(
+            exchange.provider,
+            exchange.method,
+            exchange.path,
+            exchange.status,
+            exchange.body,
+            exchange.request_body,
+        )
+
+
+def validate_response(
+    provider: str, method: str, path: str, status: int, body: bytes, request_body: bytes = b""
+) -> None:
+    """Judge a response by what is at hand: githubkit always, the published contract if present.
+
+    Raises:
+        ContractError: it breaks the contract.
+    """
+    if status == 304:
+        return
+    document = json.loads(body)
+    if provider == "github":
+        parse_with_githubkit(path, status, document)
+    if not CONTRACTS_PATH.is_dir():
+        return
+    judges: dict[str, Callable[[str, str, int, Any, bytes], None]] = {
+        "github": validate_github,
+        "linear": validate_linear,
+        "notion": validate_notion,
+    }
+    judges[provider](method, path, status, document, request_body)
+
+
+# GitHub
+
+
+GITHUBKIT_MODELS: dict[str, Any] = {
+    "/user": models.PublicUser,
+    "/rate_limit": models.RateLimitOverview,
+    "": models.FullRepository,
+    "/issues": list[models.Issue],
+    "/issues/N": models.Issue,
+    "/issues/comments": list[models.IssueComment],
+    "/issues/N/comments": list[models.IssueComment],
+    "/issues/events": list[models.IssueEvent],
+    "/pulls": list[models.PullRequestSimple],
+    "/pulls/N": models.PullRequest,
+    "/pulls/comments": list[models.PullRequestReviewComment],
+    "/pulls/N/comments": list[models.PullRequestReviewComment],
+    "/pulls/N/reviews": list[models.PullRequestReview],
+    "/commits": list[models.Commit],
+    "/labels": list[models.Label],
+    "/milestones": list[models.Milestone],
+}
+
+
+def parse_with_githubkit(path: str, status: int, document: Any) -> None:
+    """Parse a response as GitHub's generated client does."""
+    name = re.sub(r"/\d+", "/N", re.sub(r"^/repos/[^/]+/[^/]+", "", path))
+    if status != 200:
+        model: Any = models.BasicError
+    elif name in GITHUBKIT_MODELS:
+        model = GITHUBKIT_MODELS[name]
+    else:
+        return
+    for item in objects_of(without_known_breaks(document)):
+        single = model if not isinstance(document, list) else model.__args__[0]
+        if is_new("githubkit", str(single), item):
+            try:
+                adapter(single).validate_python(item)
+            except ValueError as error:
+                raise ContractError(f"githubkit, {path}: {error}") from error
+
+
+@cache
+def adapter(model: Any) -> TypeAdapter[Any]:
+    """A model's parser."""
+    return TypeAdapter(model)
+
+
+def without_known_breaks(document: Any) -> Any:
+    """A copy without what GitHub sends against its own schema, or sent before a field was added."""
+    document = json.loads(json.dumps(document))
+    for item in objects_of(document):
+        if not isinstance(item, dict):
+            continue
+        for label in [item, *item.get("labels", []), *item.get("issue", {}).get("labels", [])]:
+            if isinstance(label, dict) and "color" in label:
+                label.setdefault("archived_at", None)
+                label.setdefault("archived_by", None)
+        for side in ("head", "base"):
+            if isinstance(item.get(side), dict) and item[side].get("repo", 0) is None:
+                item[side]["repo"] = next(
+                    (item[s]["repo"] for s in ("base", "head") if item[s].get("repo")), None
+                )
+        if "diff_hunk" in item:
+            for name in ("position", "line"):
+                if item.get(name, 0) is None:
+                    item[name] = item[f"original_{name}"]
+    return document
+
+
+@cache
+def openapi(file: str) -> Any:
+    """An OpenAPI document in which `nullable` is spelled as JSON Schema has it."""
+    document = json.loads((CONTRACTS_PATH / file).read_text(encoding="utf-8"))
+    schemas = document["components"].get("schemas", {})
+    if "github" in file:
+        for name in ("pull-request-simple", "pull-request"):
+            head = schemas[name]["properties"]["head"]["properties"]["repo"]
+            schemas[name]["properties"]["head"]["properties"]["repo"] = {"anyOf": [head, NULL]}
+        comment = schemas["pull-request-review-comment"]["properties"]
+        comment["position"] = comment["line"] = {"type": ["integer", "null"]}
+        schemas["verification"]["required"].remove("verified_at")
+    return with_nulls(document)
+
+
+NULL = {"type": "null"}
+
+
+def with_nulls(schema: Any) -> Any:
+    """OpenAPI 3.0 `nullable` as a union with null, also for enums, which the publisher forgets."""
+    if isinstance(schema, list):
+        return [with_nulls(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    converted = {name: with_nulls(value) for name, value in schema.items()}
+    if converted.pop("nullable", False) is True:
+        return {"anyOf": [converted, NULL]}
+    return converted
+
+
+def validate_github(
+    method: str, path: str, status: int, document: Any, request_body: bytes
+) -> None:
+    """Judge by the OpenAPI document: the schema of this path and status, or the basic error."""
+    template = template_of("github/rest.openapi.json", path)
+    schema: Any = {"$ref": "#/components/schemas/basic-error"}
+    if template is not None:
+        responses = openapi("github/rest.openapi.json")["paths"][template][method.lower()][
+            "responses"
+        ]
+        response = responses.get(str(status), {})
+        if "content" in response:
+            schema = response["content"]["application/json"]["schema"]
+        elif status == 200:
+            raise ContractError(f"github {path}: no contract for {status}")
+    elif status == 200:
+        raise ContractError(f"github {path}: GitHub has no such path")
+    if isinstance(document, list):
+        schema = schema["items"]
+    for item in objects_of(document):
+        judge("github/rest.openapi.json", schema, item, path)
+
+
+@cache
+def templates(file: str) -> list[tuple[str, re.Pattern[str]]]:
+    """Path templates with their patterns, those with fewer parameters first."""
+    paths = sorted(openapi(file)["paths"], key=lambda path: path.count("{"))
+    return [(path, re.compile(re.sub(r"\{[^}]+\}", "[^/]+", path) + "$")) for path in paths]
+
+
+def template_of(file: str, path: str) -> str | None:
+    """The template that a path follows."""
+    return next((name for name, pattern in templates(file) if pattern.match(path)), None)
+
+
+# Linear
+
+
+@cache
+def linear_schema() -> GraphQLSchema:
+    """Linear's whole schema."""
+    text = (CONTRACTS_PATH / "linear" / "schema.graphql").read_text(encoding="utf-8")
+    return build_schema(text, assume_valid=True, no_location=True)
+
+
+def validate_linear(
+    method: str, path: str, status: int, document: Any, request_body: bytes
+) -> None:
+    """Judge the query by Linear's schema, and the data by the query."""
+    for error in document.get("errors", []):
+        if not error.get("message") or not error.get("extensions", {}).get("code"):
+            raise ContractError(f"linear: an error without message or code: {error}")
+    if status != 200:
+        return
+    query = json.loads(request_body)["query"]
+    selections = validated_selections(query)
+    if document.get("data") is not None:
+        judge_selections(selections, linear_schema().query_type, document["data"], "data")
+
+
+@cache
+def validated_selections(query: str) -> SelectionSetNode:
+    """The selections of a query that is valid in Linear's whole schema."""
+    document = parse(query)
+    errors = validate(linear_schema(), document)
+    if errors:
+        raise ContractError(f"linear: {errors[0].message}")
+    operation: Any = document.definitions[0]
+    return operation.selection_set
+
+
+def judge_selections(selections: SelectionSetNode, parent: Any, data: Any, path: str) -> None:
+    """Judge an object: exactly the fields asked for, each of its declared type."""
+    fields = [node for node in selections.selections if isinstance(node, FieldNode)]
+    if len(fields) == len(selections.selections) and {name_of(node) for node in fields} != set(
+        data
+    ):
+        raise ContractError(f"linear {path}: fields {sorted(data)}")
+    for node in fields:
+        name = node.name.value
+        if name == "__typename":
+            continue
+        declared = parent.fields[name].type
+        judge_value(node, declared, data[name_of(node)], f"{path}.{name}")
+
+
+def name_of(node: FieldNode) -> str:
+    """The name a field has in the response."""
+    return node.alias.value if node.alias else node.name.value
+
+
+def judge_value(node: FieldNode, declared: Any, value: Any, path: str) -> None:
+    """Judge one value by its declared type."""
+    if isinstance(declared, GraphQLNonNull):
+        if value is None:
+            raise ContractError(f"linear {path}: null in a non-null field")
+        declared = declared.of_type
+    if value is None:
+        return
+    if isinstance(declared, GraphQLList):
+        for item in value:
+            judge_value(node, declared.of_type, item, path)
+        return
+    if node.selection_set is not None and isinstance(get_named_type(declared), GraphQLObjectType):
+        judge_selections(node.selection_set, declared, value, path)
+    elif not isinstance(value, LEAF_TYPES.get(declared.name, str)):
+        raise ContractError(f"linear {path}: {value!r} is no {declared.name}")
+
+
+LEAF_TYPES: dict[str, Any] = {"Float": (int, float), "Int": int, "Boolean": bool}
+
+
+# Notion
+
+
+NOTION_LISTS = {
+    r"/v1/users$": "ListUsersResponse",
+    r"/v1/search$": "SearchResponse",
+    r"/v1/data_sources/[^/]+/query$": "QueryDataSourceResponse",
+    r"/v1/blocks/[^/]+/children$": "ListBlockChildrenResponse",
+    r"/v1/comments$": "ListCommentsResponse",
+}
+NOTION_OBJECTS = {
+    "user": "UserObjectResponse",
+    "page": "PageObjectResponse",
+    "block": "BlockObjectResponse",
+    "data_source": "DataSourceObjectResponse",
+    "database": "DatabaseObjectResponse",
+    "comment": "CommentObjectResponse",
+}
+
+
+def validate_notion(
+    method: str, path: str, status: int, document: Any, request_body: bytes
+) -> None:
+    """Judge by the schemas of the official client: the envelope, then every whole object in it."""
+    if status != 200:
+        if document["object"] != "error" or document["status"] != status or not document["code"]:
+            raise ContractError(f"notion {path}: no error object: {document}")
+        return
+    if request_body and method == "POST":
+        judge_notion_request(path, json.loads(request_body))
+    document.pop("request_id", None)
+    if document["object"] != "list":
+        judge_notion_object(path, document)
+        return
+    for pattern, name in NOTION_LISTS.items():
+        if re.match(pattern, path):
+            judge(f"notion/{name}.json", None, document | {"results": []}, path)
+    for item in document["results"]:
+        judge_notion_object(path, item)
+
+
+def judge_notion_object(path: str, item: Any) -> None:
+    """Judge a whole object; version 2026-03-11 lacks `archived`, which the schemas require."""
+    name = NOTION_OBJECTS.get(item["object"])
+    if name is not None:
+        archived = {"archived": item["in_trash"]} if "in_trash" in item else {}
+        judge(f"notion/{name}.json", None, archived | item, path)
+
+
+def judge_notion_request(path: str, body: Any) -> None:
+    """Judge a request body by the published requests."""
+    file = "notion/requests.openapi.json"
+    template = template_of(file, path)
+    if template is None:
+        raise ContractError(f"notion {path}: Notion has no such path")
+    content = openapi(file)["paths"][template]["post"]["requestBody"]["content"]
+    judge(file, content["application/json"]["schema"], body, path)
+
+
+# All of them
+
+
+def objects_of(document: Any) -> Iterator[Any]:
+    """The rows of a listing, or the document itself."""
+    yield from document if isinstance(document, list) else [document]
+
+
+JUDGED: set[bytes] = set()
+
+
+def is_new(file: str, schema: str, item: Any) -> bool:
+    """Whether an object has not been judged by this schema; from now on it has."""
+    text = f"{file}\0{schema}\0{json.dumps(item, sort_keys=True)}"
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+    if digest in JUDGED:
+        return False
+    JUDGED.add(digest)
+    return True
+
+
+def judge(file: str, schema: Any, item: Any, where: str) -> None:
+    """Judge one object by a schema in a file, or by the file itself."""
+    key = json.dumps(schema, sort_keys=True)
+    if not is_new(file, key, item):
+        return
+    error = next(validator(file, key).iter_errors(item), None)
+    if error is not None:
+        place = "/".join(str(part) for part in error.absolute_path)
+        raise ContractError(f"{file}, {where}, {place}: {error.message[:500]}")
+
+
+@cache
+def validator(file: str, schema: str) -> Any:
+    """A compiled validator."""
+    if "openapi" in file:
+        document = openapi(file)
+        return Draft202012Validator({**json.loads(schema), "components": document["components"]})
+    return Draft7Validator(json.loads((CONTRACTS_PATH / file).read_text(encoding="utf-8")))
