@@ -52,7 +52,7 @@ clean: ## Remove the environment; data stays
 	rm -rf $(VENV) .uv
 
 $(READY): requirements.lock pyproject.toml
-	@command -v uv >/dev/null || $(MAKE) --no-print-directory .uv/bin/uv
+	@command -v uv >/dev/null || test -x .uv/bin/uv || $(MAKE) --no-print-directory .uv/bin/uv
 	@$(UV) venv --quiet --allow-existing --python '>=3.11,<3.13' $(VENV)
 	@$(UV) pip sync --quiet --require-hashes --python $(BIN)/python requirements.lock
 	@$(UV) pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python --editable .

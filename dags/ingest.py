@@ -8,7 +8,7 @@ and leaves the live cursor alone. `load` updates the asset `raw_<name>`, which s
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from airflow.sdk import DAG, TriggerRule, dag, get_current_context, task
@@ -31,9 +31,6 @@ def ingest(source: GitHubSource | LinearSource | NotionSource) -> DAG:
     @task(
         pool=wiring.api_pool(name),
         map_index_template="{{ task.op_kwargs['container'] }}",
-        retries=2,
-        retry_delay=timedelta(minutes=1),
-        retry_exponential_backoff=True,
     )
     def extract(container: str) -> dict[str, Any]:
         context = get_current_context()
@@ -51,8 +48,6 @@ def ingest(source: GitHubSource | LinearSource | NotionSource) -> DAG:
         pool=wiring.WAREHOUSE_POOL,
         trigger_rule=TriggerRule.ALL_DONE,
         outlets=[wiring.raw_asset(name)],
-        retries=2,
-        retry_delay=timedelta(minutes=1),
     )
     def load() -> list[dict[str, Any]]:
         with wiring.failing_at_once():
@@ -69,6 +64,7 @@ def ingest(source: GitHubSource | LinearSource | NotionSource) -> DAG:
         start_date=datetime(2024, 1, 1, tzinfo=UTC),
         catchup=False,
         max_active_runs=1,
+        default_args=wiring.TASK_DEFAULTS,
         params=wiring.INGEST_PARAMS,
         tags=["headwater", source.type],
         doc_md=__doc__,

@@ -20,6 +20,7 @@ from include import steps
     schedule=reduce(or_, [wiring.raw_asset(s.name) for s in wiring.settings().sources]),
     catchup=False,
     max_active_runs=1,
+    default_args=wiring.TASK_DEFAULTS,
     tags=["headwater"],
     doc_md=__doc__,
 )

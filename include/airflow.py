@@ -11,9 +11,12 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from airflow.exceptions import AirflowFailException
 from airflow.sdk import Asset, Connection, Param
-from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
+from airflow.sdk.exceptions import (
+    AirflowFailException,
+    AirflowNotFoundException,
+    AirflowRuntimeError,
+)
 from airflow.sdk.log import mask_secret
 from airflow.timetables.interval import DeltaDataIntervalTimetable
 
@@ -23,6 +26,14 @@ from include.settings import ROOT, GitHubSource, LinearSource, NotionSource, Set
 
 WAREHOUSE_POOL: Final = "warehouse"
 API_SLOTS: Final = 2
+# What trying again cannot help fails at once (see `failing_at_once`); this covers the rest, such as
+# an API server that is not up yet.
+TASK_DEFAULTS: Final = {
+    "retries": 2,
+    "retry_delay": timedelta(seconds=30),
+    "retry_exponential_backoff": True,
+    "max_retry_delay": timedelta(minutes=10),
+}
 
 INGEST_PARAMS: Final = {
     "mode": Param(

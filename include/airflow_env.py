@@ -6,6 +6,8 @@ Kept apart from `include.airflow`, since it must be in place before Airflow is f
 from __future__ import annotations
 
 import os
+import sys
+from pathlib import Path
 
 from include.settings import ROOT, Settings
 
@@ -33,6 +35,8 @@ def environment(settings: Settings, *, port: int = 8080) -> dict[str, str]:
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
     }
     own = {
+        # `airflow standalone` starts its parts by name.
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
         "HEADWATER_DATA": str(settings.data),
         "HEADWATER_SOURCES": str(settings.sources_file),
     }

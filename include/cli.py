@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -198,8 +199,21 @@ def _standalone(variables: dict[str, str]) -> None:
     code = "from include.airflow import prepare_database; prepare_database()"
     subprocess.run([sys.executable, "-c", code], env=variables, cwd=ROOT, check=True)  # noqa: S603
     command = [sys.executable, "-m", "airflow", "standalone"]
-    with _until_interrupted():
-        subprocess.run(command, env=variables, cwd=ROOT, check=True)  # noqa: S603
+    # A session of its own: whatever ends us, all of Airflow's processes end with us.
+    with subprocess.Popen(  # noqa: S603
+        command, env=variables, cwd=ROOT, start_new_session=True
+    ) as process:
+        try:
+            with _until_interrupted():
+                process.wait()
+        finally:
+            process.send_signal(signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(15)
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+    if process.returncode and process.returncode > 0:
+        raise typer.Exit(process.returncode)
 
 
 def _print_rows(rows: list[dict[str, Any]], as_json: bool, title: str) -> None:
@@ -232,10 +246,14 @@ def _clear_errors() -> Iterator[None]:
 
 @contextmanager
 def _until_interrupted() -> Iterator[None]:
+    """Run until Ctrl-C or SIGTERM, which both end the block without a traceback."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
     except KeyboardInterrupt:
         err.print("stopped")
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 if __name__ == "__main__":
