@@ -16,11 +16,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.markup import escape
 
 from dlt_pipelines.http import HeadwaterError
 from dlt_pipelines.ledger import Mode
@@ -39,6 +39,15 @@ err = Console(stderr=True, highlight=False)
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 Names = Annotated[list[str] | None, typer.Argument(help="Names from sources.yml; default: all.")]
 Moment = Annotated[datetime | None, typer.Option(help="ISO date or time, UTC.")]
+
+
+_SYNCED: Final = (
+    ("source", "connection_id"),
+    ("container", "container"),
+    ("read", "items_processed"),
+    ("new", "rows_added"),
+    ("requests", "requests_made"),
+)
 
 
 @app.command()
@@ -108,9 +117,14 @@ def sync(
                 failed, ended = [error], []
             results += ended
             failures += failed
-    _print_rows(results, as_json, "Synced")
+    if as_json:
+        out.print_json(json.dumps(results))
+    elif results:
+        out.print(report.table("", [{new: r.get(old) for new, old in _SYNCED} for r in results]))
+    if unreadable := sum(result.get("items_failed", 0) for result in results):
+        err.print(f"{unreadable} records could not be read: see ops.raw_event_errors", style="red")
     for failure in failures:
-        err.print(f"[red]{failure}[/red]", markup=True)
+        _print_error(failure)
     if failures:
         raise typer.Exit(1)
 
@@ -154,7 +168,12 @@ def check(as_json: Json = False) -> None:
     """Validate sources.yml and try each credential."""
     with _clear_errors():
         results = list(steps.check(Settings()))
-    _print_rows(results, as_json, "Checked")
+    if as_json:
+        out.print_json(json.dumps(results))
+    for result in () if as_json else results:
+        mark = "[green]✓[/green]" if result["is_ok"] else "[red]✗[/red]"
+        line = f"{mark} {result['connection_id']} {result['container']}: "
+        out.print(line + escape(result["message"]), soft_wrap=True)
     if not all(result["is_ok"] for result in results):
         raise typer.Exit(1)
 
@@ -216,16 +235,9 @@ def _standalone(variables: dict[str, str]) -> None:
         raise typer.Exit(process.returncode)
 
 
-def _print_rows(rows: list[dict[str, Any]], as_json: bool, title: str) -> None:
-    if as_json:
-        out.print_json(json.dumps(rows, default=str))
-    elif rows:
-        table = Table(title=title, title_justify="left")
-        for column in rows[0]:
-            table.add_column(column)
-        for row in rows:
-            table.add_row(*(str(value) for value in row.values()))
-        out.print(table)
+def _print_error(error: HeadwaterError) -> None:
+    """One line, however narrow the terminal, so that it can be searched for."""
+    err.print(str(error), style="red", markup=False, soft_wrap=True)
 
 
 def _utc(moment: datetime | None) -> datetime | None:
@@ -240,7 +252,7 @@ def _clear_errors() -> Iterator[None]:
     try:
         yield
     except HeadwaterError as error:
-        err.print(str(error), style="red", markup=False)
+        _print_error(error)
         raise typer.Exit(1) from None
 
 

@@ -90,7 +90,7 @@ def read(settings: Settings) -> dict[str, Any]:
 def show(console: Console, summary: dict[str, Any]) -> None:
     """The summary as tables, and two queries to try."""
     for name in ("documents", "interactions", "syncs"):
-        console.print(_table(name.capitalize(), summary[name]))
+        console.print(table(name.capitalize(), summary[name]))
     if errors := summary["errors"][0]["open_errors"]:
         console.print(f"[red]{errors} records could not be read: see ops.raw_event_errors[/red]")
     path = _short(Path(summary["published"]))
@@ -106,14 +106,15 @@ def _rows(db: duckdb.DuckDBPyConnection, query: str) -> list[dict[str, Any]]:
     return [dict(zip(columns, row, strict=True)) for row in result.fetchall()]
 
 
-def _table(title: str, rows: list[dict[str, Any]]) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold")
+def table(title: str, rows: list[dict[str, Any]]) -> Table:
+    """Rows as a table; numbers to the right."""
+    made = Table(title=title or None, title_justify="left", title_style="bold")
     for column in rows[0] if rows else ():
         is_number = isinstance(rows[0][column], int)
-        table.add_column(column, justify="right" if is_number else "left", no_wrap=True)
+        made.add_column(column, justify="right" if is_number else "left", no_wrap=True)
     for row in rows:
-        table.add_row(*(_cell(value) for value in row.values()))
-    return table
+        made.add_row(*(_cell(value) for value in row.values()))
+    return made
 
 
 def _cell(value: Any) -> str:

@@ -122,12 +122,14 @@ def sync(
     A credential that is refused fails the connection: its other containers are not tried.
     """
     failures: list[HeadwaterError] = []
+    extracted: dict[str, dict[str, Any]] = {}
     wanted = prepare(settings, name, containers)
     for container in wanted:
         try:
             done = extract(
                 settings, name, container, mode=mode, start=start, end=end, resources=resources
             )
+            extracted[done["sync_id"]] = done
             say(f"{name}: {container}: {done['items_processed']} items read")
         except HeadwaterError as error:
             failures.append(error)
@@ -137,11 +139,11 @@ def sync(
         ended = load(settings, name)
     except HeadwaterError as error:
         return [], [*failures, error]
-    return ended, failures
+    return [{**extracted.get(sync["sync_id"], {}), **sync} for sync in ended], failures
 
 
 def check(settings: Settings) -> Iterator[dict[str, Any]]:
-    """Try the credential of every source on every container; yields one row each."""
+    """Try each source's credential on its containers, up to a refusal; yields one row each."""
     for source in settings.sources:
         for container in source.containers:
             row = {"connection_id": source.name, "container": container.name}
@@ -151,6 +153,8 @@ def check(settings: Settings) -> Iterator[dict[str, Any]]:
                 yield {**row, "is_ok": True, "message": found}
             except HeadwaterError as error:
                 yield {**row, "is_ok": False, "message": str(error)}
+                if isinstance(error, AuthError):
+                    break  # The others have the same credential.
 
 
 def transform(settings: Settings, *, full_refresh: bool = False, say: Say = lambda _: None) -> None:

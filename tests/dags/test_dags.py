@@ -1,0 +1,182 @@
+"""The DAG files as Airflow reads them: no import errors, the ids, the task graph, the schedule."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from include.airflow_env import environment
+from include.settings import ROOT, Settings
+
+READ_DAGS = """
+import json
+from include.airflow import prepare_database
+prepare_database()
+from airflow.dag_processing.dagbag import DagBag
+from airflow.models.pool import Pool
+from airflow.settings import Session
+bag = DagBag("dags")
+def task(t):
+    return {"down": sorted(t.downstream_task_ids), "pool": t.pool, "mapped": t.is_mapped,
+            "rule": str(getattr(t.trigger_rule, "value", t.trigger_rule)),
+            "outlets": [o.name for o in t.outlets or []], "retries": t.retries}
+def dag(d):
+    return {"tasks": {t.task_id: task(t) for t in d.tasks}, "max_active_runs": d.max_active_runs,
+            "catchup": d.catchup, "schedule": type(d.timetable).__name__,
+            "params": sorted(d.params.keys())}
+with Session() as session:
+    pools = {p.pool: p.slots for p in session.query(Pool)}
+print("RESULT " + json.dumps({"errors": bag.import_errors, "pools": pools,
+                              "dags": {n: dag(d) for n, d in bag.dags.items()}}))
+"""
+
+SOURCES = """
+sources:
+  - {name: code, type: github, owner: acme, secret: CODE_TOKEN, repositories: [{name: acme/site}],
+     sync_frequency_minutes: 15}
+  - {name: paused, type: linear, owner: acme, secret: LINEAR_API_KEY, teams: [ENG],
+     sync_enabled: false}
+"""
+
+
+def in_airflow(settings: Settings, code: str) -> Any:
+    """Run code in a process with Airflow's settings in place; what follows RESULT, decoded."""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment(settings),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    lines = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+    assert lines, done.stdout[-2000:] + done.stderr[-4000:]
+    return json.loads(lines[-1].removeprefix("RESULT "))
+
+
+@pytest.fixture(scope="module")
+def read(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    data = tmp_path_factory.mktemp("dags")
+    sources = data / "sources.yml"
+    sources.write_text(SOURCES)
+    return in_airflow(Settings(data, sources), READ_DAGS)
+
+
+def test_dag_files_import_without_errors_and_give_one_dag_per_source(read: Any) -> None:
+    assert read["errors"] == {}
+    assert sorted(read["dags"]) == ["ingest_code", "ingest_paused", "transform"]
+
+
+def test_ingest_runs_prepare_extract_load_verify(read: Any) -> None:
+    tasks = read["dags"]["ingest_code"]["tasks"]
+    assert {name: task["down"] for name, task in tasks.items()} == {
+        "prepare": ["extract", "verify"],
+        "extract": ["load"],
+        "load": ["verify"],
+        "verify": [],
+    }
+    assert {name: task["pool"] for name, task in tasks.items()} == {
+        "prepare": "warehouse",
+        "extract": "api_code",
+        "load": "warehouse",
+        "verify": "default_pool",
+    }
+    assert [name for name, task in tasks.items() if task["mapped"]] == ["extract"]
+    assert {name: task["rule"] for name, task in tasks.items()} == {
+        "prepare": "all_success",
+        "extract": "all_success",
+        "load": "all_done",
+        "verify": "all_done",
+    }
+    assert tasks["load"]["outlets"] == ["raw_code"]
+
+
+def test_ingest_has_data_intervals_and_a_trigger_form(read: Any) -> None:
+    dag = read["dags"]["ingest_code"]
+    assert dag["schedule"] == "DeltaDataIntervalTimetable"
+    assert dag["catchup"] is False
+    assert dag["params"] == ["containers", "mode", "resources", "window_end", "window_start"]
+
+
+def test_a_disabled_source_keeps_its_dag_without_a_schedule(read: Any) -> None:
+    assert read["dags"]["ingest_paused"]["schedule"] == "NullTimetable"
+
+
+def test_transform_follows_any_raw_asset_one_run_at_a_time(read: Any) -> None:
+    dag = read["dags"]["transform"]
+    assert dag["schedule"] == "AssetTriggeredTimetable"
+    assert dag["max_active_runs"] == 1
+    assert {name: task["down"] for name, task in dag["tasks"].items()} == {
+        "build": ["publish"],
+        "publish": ["docs"],
+        "docs": [],
+    }
+    assert {task["pool"] for task in dag["tasks"].values()} == {"warehouse"}
+
+
+def test_every_pool_that_a_task_names_exists(read: Any) -> None:
+    named = {task["pool"] for dag in read["dags"].values() for task in dag["tasks"].values()}
+    assert named <= set(read["pools"])
+    assert read["pools"]["warehouse"] == 1
+
+
+def test_a_mistake_in_sources_yml_is_an_import_error_that_names_its_line(tmp_path: Path) -> None:
+    sources = tmp_path / "sources.yml"
+    sources.write_text("sources:\n  - {name: code, type: github, owner: acme, secret: TOKEN}\n")
+    code = (
+        "import json\nfrom airflow.utils.db import initdb\ninitdb()\n"
+        "from airflow.dag_processing.dagbag import DagBag\n"
+        "print('RESULT ' + json.dumps(DagBag('dags').import_errors))"
+    )
+    errors = in_airflow(Settings(tmp_path / "data", sources), code)
+    assert sorted(Path(name).name for name in errors) == ["ingest.py", "transform.py"]
+    assert all(
+        f"{sources}:2: sources.0.repositories: Field required" in error
+        and "add repositories" in error
+        for error in errors.values()
+    )
+
+
+OPTIONS = """
+import json
+from datetime import UTC, datetime
+from include.airflow import sync_options
+interval = (datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC))
+def options(run_type, mode, start=None, end=None):
+    form = {"mode": mode, "window_start": start, "window_end": end, "resources": ["issues"]}
+    found = sync_options(run_type, form, interval)
+    return [found["mode"], str(found["start"]), str(found["end"]), found["resources"]]
+print("RESULT " + json.dumps([
+    options("backfill", "incremental"),
+    options("scheduled", "incremental"),
+    options("manual", "window", "2026-03-01T00:00:00+00:00", "2026-03-02T00:00:00+00:00"),
+    options("manual", "full"),
+]))
+"""
+
+
+def test_a_run_reads_as_far_as_its_type_or_form_says(tmp_path: Path) -> None:
+    assert in_airflow(Settings(tmp_path), OPTIONS) == [
+        ["window", "2026-01-01 00:00:00+00:00", "2026-01-02 00:00:00+00:00", ["issues"]],
+        ["incremental", "None", "None", ["issues"]],
+        ["window", "2026-03-01 00:00:00+00:00", "2026-03-02 00:00:00+00:00", ["issues"]],
+        ["full", "None", "None", ["issues"]],
+    ]
+
+
+def test_airflow_keeps_everything_below_the_data_folder(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    settings = Settings(tmp_path / "data", tmp_path / "sources.yml")
+    settings.sources_file.write_text(SOURCES)
+    variables = environment(settings) | {"HOME": str(home)}
+    code = "from include.airflow import prepare_database; prepare_database()"
+    subprocess.run([sys.executable, "-c", code], env=variables, cwd=ROOT, check=True)
+    assert list(home.rglob("*")) == []
+    assert (settings.data / "airflow" / "airflow.db").exists()

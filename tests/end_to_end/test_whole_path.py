@@ -1,0 +1,285 @@
+"""The whole path through the real DAGs: a workspace in, the published file out, twice."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from include.settings import ROOT
+from tests.include.sandbox.contracts import CORPUS_PATH, require_corpus
+
+Rows = list[tuple[Any, ...]]
+
+
+@dataclass
+class Demo:
+    """A data folder on which `headwater demo` runs, with an empty HOME and a real token at hand."""
+
+    folder: Path
+    arguments: tuple[str, ...] = ()
+
+    def run(self) -> str:
+        home = self.folder / "home"
+        home.mkdir(exist_ok=True)
+        variables = os.environ | {
+            "HEADWATER_DATA": str(self.folder / "data"),
+            "HOME": str(home),
+            "GITHUB_TOKEN": "must-not-be-used",
+        }
+        done = subprocess.run(
+            [sys.executable, "-m", "include.cli", "demo", *self.arguments],
+            env=variables,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    @property
+    def data(self) -> Path:
+        return next((self.folder / "data").rglob("warehouse.duckdb")).parent
+
+    def published(self, query: str) -> Rows:
+        return _read(self.data / "published" / "headwater.duckdb", query)
+
+    def warehouse(self, query: str) -> Rows:
+        return _read(self.data / "warehouse.duckdb", query)
+
+    def raw_events(self) -> dict[str, Rows]:
+        tables = self.warehouse(
+            "select table_schema || '.' || table_name from information_schema.columns"
+            " where column_name = 'event_id' and table_schema in"
+            " ('raw_github', 'raw_linear', 'raw_notion') order by all"
+        )
+        return {
+            table: self.warehouse(f"select event_id, sync_id from {table} order by all")
+            for (table,) in tables
+        }
+
+    def marts(self) -> dict[str, Rows]:
+        """Every mart but the account of the syncs themselves, which grows with each."""
+        tables = [
+            table
+            for (table,) in self.published(
+                "select schema_name || '.' || table_name from duckdb_tables() order by all"
+            )
+            if table not in ("ops.sync_history", "ops.sync_state")
+        ]
+        volatile = "columns(c -> c not in ('observed_at', 'last_synced_at', 'last_succeeded_at'))"
+        return {
+            table: self.published(f"select {volatile} from {table} order by all")
+            for table in tables
+        }
+
+
+def _read(path: Path, query: str) -> Rows:
+    with duckdb.connect(str(path), read_only=True) as db:
+        db.execute("set timezone = 'UTC'")
+        return db.execute(query).fetchall()
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    demo = Demo(tmp_path_factory.mktemp("corpus"), ("--workspace", str(CORPUS_PATH)))
+    demo.run()
+    return demo
+
+
+@pytest.fixture(scope="module")
+def shipped(tmp_path_factory: pytest.TempPathFactory) -> tuple[Demo, str]:
+    demo = Demo(tmp_path_factory.mktemp("shipped"))
+    return demo, demo.run()
+
+
+@require_corpus
+def test_corpus_is_loaded_whole(corpus: Demo) -> None:
+    counts = corpus.warehouse(
+        """
+        select 'issues', count(*) from raw_github.issues
+        union all select 'issues that are pull requests', count(*) from raw_github.issues
+            where json_exists(payload, '$.pull_request')
+        union all select 'pull_requests', count(*) from raw_github.pull_requests
+        union all select 'issue_comments', count(*) from raw_github.issue_comments
+        union all select 'review_comments', count(*) from raw_github.review_comments
+        union all select 'reviews', count(*) from raw_github.reviews
+        union all select 'issue_events', count(*) from raw_github.issue_events
+        union all select 'linear issues', count(*) from raw_linear.issues
+        union all select 'notion pages', count(*) from raw_notion.pages
+        """
+    )
+    assert dict(counts) == {
+        "issues": 41,
+        "issues that are pull requests": 15,
+        "pull_requests": 49,
+        "issue_comments": 94,
+        "review_comments": 16,
+        "reviews": 30,
+        "issue_events": 49,
+        "linear issues": 100,
+        "notion pages": 52,
+    }
+
+
+@require_corpus
+def test_corpus_becomes_documents_and_none_is_lost(corpus: Demo) -> None:
+    counts = corpus.published(
+        "select source_type, document_type, count(*) from core.documents group by all order by all"
+    )
+    assert counts == [
+        ("github", "comment", 94),
+        ("github", "commit", 1),
+        # 26 issues, and 49 pull requests of which 15 were also seen as issues.
+        ("github", "issue", 26),
+        ("github", "pull_request", 49),
+        ("github", "review", 30),
+        ("github", "review_comment", 16),
+        ("linear", "issue", 100),
+        ("notion", "comment", 6),
+        ("notion", "data_source", 1),
+        ("notion", "page", 52),
+    ]
+    states = corpus.published(
+        "select source_state, count(*) from core.documents where source_type = 'linear'"
+        " group by all order by all"
+    )
+    assert states == [("Backlog", 1), ("Canceled", 8), ("Done", 85), ("Todo", 6)]
+    assert corpus.published("select count(*) from ops.raw_event_errors") == [(0,)]
+    assert corpus.warehouse("select count(*) from raw_headwater.dead_letters") == [(0,)]
+
+
+@require_corpus
+def test_corpus_rows_with_nulls_are_kept(corpus: Demo) -> None:
+    assert corpus.warehouse(
+        "select count(*) from staging.stg_github__pull_requests where head_repository is null"
+    ) == [(15,)]
+    assert corpus.warehouse(
+        "select count(*) from raw_github.review_comments where payload ->> '$.position' is null"
+    ) == [(9,)]
+    bodiless = corpus.warehouse(
+        "select count(*) from raw_github.pull_requests where payload ->> '$.body' is null"
+    )[0][0]
+    documents = corpus.published(
+        "select count(*) from core.documents where document_type = 'pull_request' and body is null"
+    )[0][0]
+    assert documents == bodiless
+
+
+@require_corpus
+def test_corpus_syncs_are_accounted_for(corpus: Demo) -> None:
+    syncs = corpus.published(
+        "select connection_id, container, resource, status, trigger, dag_id, items_processed,"
+        " items_unchanged, expected_items, is_complete from ops.sync_history"
+        " where resource in ('issues', 'pull_requests', 'pages') order by all"
+    )
+    assert syncs == [
+        ("github", "panjf2000/ants", "issues", "completed", "manual", "ingest_github",
+         41, 0, 41, True),
+        ("github", "panjf2000/ants", "pull_requests", "completed", "manual", "ingest_github",
+         49, 0, None, True),
+        ("linear", "GAR", "issues", "completed", "manual", "ingest_linear", 100, 0, None, True),
+        ("notion", "notion-sdk-py", "pages", "completed", "manual", "ingest_notion",
+         52, 0, None, True),
+    ]  # fmt: skip
+
+
+@require_corpus
+def test_second_sync_of_the_corpus_adds_no_event_and_changes_no_mart(corpus: Demo) -> None:
+    events, marts = corpus.raw_events(), corpus.marts()
+    corpus.run()
+    assert corpus.raw_events() == events
+    assert corpus.marts() == marts
+
+
+def test_demo_prints_what_it_made(shipped: tuple[Demo, str]) -> None:
+    demo, printed = shipped
+    for source, kind, count in demo.published(
+        "select source_type, document_type, count(*) from core.documents group by all"
+    ):
+        assert any(
+            [cell.strip() for cell in line.strip("│").split("│")] == [source, kind, str(count)]
+            for line in printed.splitlines()
+        ), (source, kind, count)
+    assert "Published: " in printed
+    assert printed.count("select ") == 2
+
+
+def test_queries_that_the_demo_prints_run(shipped: tuple[Demo, str]) -> None:
+    demo, printed = shipped
+    tried = printed.split("Try:")[1].split("Done in")[0]
+    queries = [
+        "\n".join(line for line in part.splitlines()[1:] if not line.strip().startswith("--"))
+        for part in tried.split(";")
+        if "select" in part
+    ]
+    assert len(queries) == 2
+    assert [len(demo.published(query)) for query in queries] == [5, 5]
+
+
+def test_demo_loads_the_whole_workspace(shipped: tuple[Demo, str]) -> None:
+    demo, _ = shipped
+    counts = demo.published(
+        "select source_type, document_type, count(*) from core.documents"
+        " where document_type <> 'commit' group by all order by all"
+    )
+    assert counts == [
+        ("github", "comment", 76),
+        ("github", "issue", 27),
+        ("github", "pull_request", 16),
+        ("github", "review", 34),
+        ("github", "review_comment", 30),
+        ("linear", "comment", 36),
+        ("linear", "issue", 30),
+        ("linear", "project", 4),
+        ("notion", "comment", 9),
+        ("notion", "data_source", 1),
+        ("notion", "page", 21),
+    ]
+    commits = demo.published(
+        "select count(*) from core.documents where document_type = 'commit'"
+        " and source_id like 'tidewater-labs/gauge@%'"
+    )
+    assert commits == [(40,)]
+    assert demo.published("select count(*) from ops.raw_event_errors") == [(0,)]
+    assert demo.published("select distinct status from ops.sync_history") == [("completed",)]
+
+
+def test_demo_reads_a_git_checkout_where_the_workspace_names_one(
+    shipped: tuple[Demo, str],
+) -> None:
+    demo, _ = shipped
+    log = subprocess.run(
+        ["git", "rev-list", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if log.returncode:
+        pytest.skip("the project is not a git checkout here: no commits to compare with")
+    shas = demo.warehouse(
+        "select external_id from raw_github.commits where container = 'tidewater-labs/headwater'"
+    )
+    assert {sha for (sha,) in shas} == set(log.stdout.split())
+
+
+def test_demo_leaves_nothing_outside_its_data_folder(shipped: tuple[Demo, str]) -> None:
+    demo, _ = shipped
+    assert list((demo.folder / "home").rglob("*")) == []
+
+
+def test_second_demo_adds_no_event_and_changes_no_mart(shipped: tuple[Demo, str]) -> None:
+    demo, _ = shipped
+    events, marts = demo.raw_events(), demo.marts()
+    demo.run()
+    assert demo.raw_events() == events
+    assert demo.marts() == marts
+    unchanged = demo.published(
+        "select sum(items_processed - items_unchanged) from ops.sync_history"
+        " where sync_id in (select last_sync_id from ops.sync_state)"
+    )
+    assert unchanged == [(0,)]
