@@ -205,10 +205,11 @@ def dbt(settings: Settings, *arguments: str, say: Say = lambda _: None) -> None:
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
     }
     with (
-        warehouse.writer_lock(settings),
+        warehouse.writer_lock(settings) as lock,
         subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
             command,
             env=environment,
+            pass_fds=[lock],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -28,8 +28,11 @@ LOCK_TIMEOUT_SECONDS: Final = 1_800.0
 
 
 @contextmanager
-def writer_lock(settings: Settings, timeout: float = LOCK_TIMEOUT_SECONDS) -> Iterator[None]:
+def writer_lock(settings: Settings, timeout: float = LOCK_TIMEOUT_SECONDS) -> Iterator[int]:
     """Hold the right to write the warehouse; waits at most `timeout` seconds.
+
+    Yields the lock's file descriptor: a child process that inherits it keeps the lock when its
+    parent is killed, so that nobody writes beside an orphan.
 
     Raises:
         TransientError: somebody else held it all that time.
@@ -37,8 +40,8 @@ def writer_lock(settings: Settings, timeout: float = LOCK_TIMEOUT_SECONDS) -> It
     path = settings.data / "locks" / "warehouse.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(path, timeout=timeout):
-            yield
+        with FileLock(path, timeout=timeout) as lock:
+            yield lock._context.lock_file_fd or -1
     except Timeout:
         raise TransientError(
             "headwater.warehouse",
@@ -81,6 +84,8 @@ def publish(settings: Settings) -> Path:
     fresh = target.with_suffix(f".{uuid4().hex[:8]}.tmp")
     try:
         with writer_lock(settings), _connect(settings.warehouse) as db:
+            for abandoned in target.parent.glob(f"{target.stem}.*.tmp*"):
+                abandoned.unlink()  # By a publish that was killed: the lock is ours.
             db.execute(
                 f"attach {_text(fresh)} as published (storage_version {_text(STORAGE_VERSION)})"
             )
@@ -91,8 +96,7 @@ def publish(settings: Settings) -> Path:
         fresh.chmod(0o444)
         fresh.replace(target)
     finally:
-        for leftover in target.parent.glob(f"{fresh.name}*"):
-            leftover.unlink()
+        fresh.unlink(missing_ok=True)
     return target
 
 

@@ -70,10 +70,14 @@ def resolve_root(store: LinearStore, name: str, arguments: Mapping[str, Any]) ->
     if name == "viewer":
         apps = (user for user in store.users.decoded().values() if user.get("app"))
         return next(apps, VIEWER)
-    kind, human_key = {"issue": ("issues", "identifier"), "team": ("teams", "key")}[name]
+    kind, human_key = {
+        "issue": ("issues", "identifier"),
+        "project": ("projects", "slugId"),
+        "team": ("teams", "key"),
+    }[name]
     wanted = arguments["id"]
     for row in store.collection(kind).decoded().values():
-        if wanted in (row["id"], row[human_key]):
+        if wanted in (row["id"], row.get(human_key)):
             return row
     raise InvalidInputError(f"Entity not found: {name.title()}")
 

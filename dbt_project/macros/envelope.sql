@@ -1,0 +1,52 @@
+{#- Columns every staging model carries from the raw event: ids first, times last. -#}
+{% macro envelope_ids() -%}
+    connection_id,
+    container,
+    external_id,
+    event_id,
+    _dlt_load_id,
+    last_load_id
+{%- endmacro %}
+
+{% macro envelope_times(deleted_at='deleted_at', deletion_reason='deletion_reason') -%}
+    {{ deletion_reason }} as deletion_reason,
+    occurred_at,
+    first_seen_at,
+    last_seen_at,
+    {{ deleted_at }} as deleted_at,
+    loaded_at
+{%- endmacro %}
+
+{#- A GitHub user object, flattened; all null when the account is gone. -#}
+{% macro github_person(person, role) -%}
+    {{ person }}.node_id as {{ role }}_id,
+    {{ person }}.login as {{ role }}_login,
+    {{ person }}.type = 'Bot' or ends_with({{ person }}.login, '[bot]') as is_{{ role }}_bot
+{%- endmacro %}
+
+{#- The trailing number of an API URL: `…/issues/12` → 12. -#}
+{% macro number_of_url(url) -%}
+    try_cast(regexp_extract({{ url }}, '/(\d+)$', 1) as bigint)
+{%- endmacro %}
+
+{#- A Notion parent object, flattened: what holds the object, by kind. -#}
+{% macro notion_parent(parent) -%}
+    {{ parent }}.page_id as parent_page_id,
+    {{ parent }}.data_source_id as parent_data_source_id,
+    {{ parent }}.database_id as parent_database_id,
+    {{ parent }}.block_id as parent_block_id,
+    {{ parent }}.type as parent_type
+{%- endmacro %}
+
+{#- The envelope's times of a Notion object, for which the trash is a deletion. -#}
+{% macro notion_times() -%}
+    {%- set in_trash = 'coalesce(record.in_trash, record.archived, false)' -%}
+    {{
+        envelope_times(
+            deleted_at='coalesce(deleted_at, if(' ~ in_trash
+            ~ ', record.last_edited_time, null))',
+            deletion_reason='coalesce(deletion_reason, if(' ~ in_trash
+            ~ ", 'in_trash', null))",
+        )
+    }}
+{%- endmacro %}

@@ -1,0 +1,227 @@
+with items as (
+    select * from {{ ref('int_github__items') }}
+),
+
+comments as (
+    select * from {{ ref('stg_github__issue_comments') }}
+),
+
+reviews as (
+    select * from {{ ref('stg_github__reviews') }}
+),
+
+review_comments as (
+    select * from {{ ref('stg_github__review_comments') }}
+),
+
+commits as (
+    select * from {{ ref('stg_github__commits') }}
+),
+
+repositories as (
+    select * from {{ ref('stg_github__repositories') }}
+),
+
+identify_items as (
+    select
+        *,
+        'github:' || document_type || ':' || external_id as document_id,
+        container || '#' || item_name as item_key
+    from items
+),
+
+item_documents as (
+    select
+        * exclude (reviewer_logins),
+        item_key as source_id,
+        item_url as url,
+        document_id as root_document_id,
+        case
+            when merged_at is not null then 'merged'
+            when source_state = 'open' and is_draft then 'draft'
+            else source_state
+        end as state,
+        list_concat(assignee_logins, coalesce(reviewer_logins, [])) as people,
+        to_json({
+            'number': item_number,
+            'author_login': author_login,
+            'author_association': author_association,
+            'assignees': assignee_logins,
+            'reviewers': reviewer_logins,
+            'milestone': milestone_title,
+            'state_reason': state_reason,
+            'comment_count': comment_count,
+            'is_locked': is_locked,
+            'head_branch': head_branch,
+            'head_repository': head_repository,
+            'base_branch': base_branch,
+            'merge_commit_sha': merge_commit_sha,
+            'closed_at': closed_at,
+            'merged_at': merged_at
+        }) as source_metadata
+    from identify_items
+),
+
+comment_documents as (
+    select
+        comments.*,
+        'comment' as document_type,
+        'github:comment:' || comments.external_id as document_id,
+        coalesce(items.item_key, comments.container || '#' || comments.issue_number)
+        || '/comments/' || comments.comment_number as source_id,
+        comments.comment_url as url,
+        items.document_id as parent_document_id,
+        items.document_id as root_document_id,
+        to_json({
+            'author_login': comments.author_login,
+            'author_association': comments.author_association,
+            'issue_number': comments.issue_number
+        }) as source_metadata
+    from comments
+    left join identify_items as items
+        on
+            comments.connection_id = items.connection_id
+            and comments.container = items.container
+            and comments.issue_number = items.item_number
+),
+
+review_documents as (
+    select
+        reviews.*,
+        'review' as document_type,
+        'github:review:' || reviews.external_id as document_id,
+        reviews.container || '#' || reviews.pull_request_number
+        || '/reviews/' || reviews.review_number as source_id,
+        reviews.review_url as url,
+        if(
+            reviews.source_state = 'CHANGES_REQUESTED',
+            'requested_changes',
+            lower(reviews.source_state)
+        ) as state,
+        items.document_id as parent_document_id,
+        items.document_id as root_document_id,
+        reviews.submitted_at as source_created_at,
+        reviews.submitted_at as source_updated_at,
+        to_json({
+            'author_login': reviews.author_login,
+            'author_association': reviews.author_association,
+            'pull_request_number': reviews.pull_request_number,
+            'commit_sha': reviews.commit_sha
+        }) as source_metadata
+    from reviews
+    left join identify_items as items
+        on
+            reviews.connection_id = items.connection_id
+            and reviews.container = items.container
+            and reviews.pull_request_number = items.item_number
+),
+
+review_comment_documents as (
+    select
+        review_comments.*,
+        'review_comment' as document_type,
+        'github:review_comment:' || review_comments.external_id as document_id,
+        review_comments.container || '#' || review_comments.pull_request_number
+        || '/review_comments/' || review_comments.comment_number as source_id,
+        review_comments.comment_url as url,
+        coalesce(reviews.document_id, items.document_id) as parent_document_id,
+        coalesce(items.document_id, reviews.document_id) as root_document_id,
+        to_json({
+            'author_login': review_comments.author_login,
+            'author_association': review_comments.author_association,
+            'pull_request_number': review_comments.pull_request_number,
+            'in_reply_to_number': review_comments.in_reply_to_number,
+            'commit_sha': review_comments.commit_sha,
+            'file_path': review_comments.file_path,
+            'line_number': review_comments.line_number,
+            'is_outdated': review_comments.is_outdated,
+            'diff_hunk': review_comments.diff_hunk
+        }) as source_metadata
+    from review_comments
+    left join review_documents as reviews
+        on
+            review_comments.connection_id = reviews.connection_id
+            and review_comments.container = reviews.container
+            and review_comments.review_number = reviews.review_number
+    left join identify_items as items
+        on
+            review_comments.connection_id = items.connection_id
+            and review_comments.container = items.container
+            and review_comments.pull_request_number = items.item_number
+),
+
+-- A commit's SHA is the same in every fork, so the repository is part of its id.
+commit_documents as (
+    select
+        *,
+        'commit' as document_type,
+        'github:commit:' || container || '@' || external_id as document_id,
+        container || '@' || external_id as source_id,
+        split_part(message, chr(10), 1) as title,
+        nullif(
+            trim(substr(message, strpos(message || chr(10), chr(10)) + 1)), ''
+        ) as body,
+        commit_url as url,
+        authored_at as source_created_at,
+        committed_at as source_updated_at,
+        to_json({
+            'sha': external_id,
+            'author_login': author_login,
+            'author_name': author_name,
+            'committer_id': committer_id,
+            'parent_shas': parent_shas,
+            'is_verified': is_verified
+        }) as source_metadata
+    from commits
+),
+
+unite_documents as (
+    select * from item_documents
+    union all by name
+    select * from comment_documents
+    union all by name
+    select * from review_documents
+    union all by name
+    select * from review_comment_documents
+    union all by name
+    select * from commit_documents
+),
+
+describe_documents as (
+    select
+        documents.document_id,
+        documents.connection_id,
+        'github' as source_type,
+        documents.container,
+        documents.event_id,
+        documents._dlt_load_id,
+        documents.source_id,
+        documents.document_type,
+        documents.title,
+        documents.body,
+        documents.url,
+        documents.state,
+        documents.source_state,
+        documents.labels,
+        documents.people,
+        documents.parent_document_id,
+        documents.root_document_id,
+        coalesce(
+            'github:' || documents.author_id, 'email:' || documents.author_email
+        ) as author_identity_id,
+        documents.source_metadata,
+        coalesce(repositories.is_private, true) as is_private,
+        documents.source_created_at,
+        documents.source_updated_at,
+        documents.first_seen_at,
+        documents.last_seen_at,
+        documents.deleted_at,
+        documents.deletion_reason
+    from unite_documents as documents
+    left join repositories
+        on
+            documents.connection_id = repositories.connection_id
+            and documents.container = repositories.full_name
+)
+
+select * from describe_documents

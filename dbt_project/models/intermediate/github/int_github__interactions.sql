@@ -1,0 +1,231 @@
+with items as (
+    select * from {{ ref('int_github__items') }}
+),
+
+issue_events as (
+    select * from {{ ref('stg_github__issue_events') }}
+),
+
+comments as (
+    select * from {{ ref('stg_github__issue_comments') }}
+),
+
+review_comments as (
+    select * from {{ ref('stg_github__review_comments') }}
+),
+
+reviews as (
+    select * from {{ ref('stg_github__reviews') }}
+),
+
+commits as (
+    select * from {{ ref('stg_github__commits') }}
+),
+
+openings as (
+    select
+        connection_id,
+        container,
+        item_number,
+        'opened:' || external_id as event_key,
+        'opened' as interaction_type,
+        author_id as actor_id,
+        is_author_bot as is_bot,
+        source_created_at as occurred_at,
+        body as body_raw
+    from items
+),
+
+recorded_events as (
+    select
+        connection_id,
+        container,
+        issue_number as item_number,
+        'issue_event:' || external_id as event_key,
+        case event
+            when 'review_dismissed' then 'dismissed'
+            when 'head_ref_force_pushed' then 'pushed'
+            else event
+        end as interaction_type,
+        case
+            when event in ('labeled', 'unlabeled') then 'label'
+            when event in ('assigned', 'unassigned') then 'assignee'
+            when event in ('milestoned', 'demilestoned') then 'milestone'
+            when event in ('review_requested', 'review_request_removed') then 'reviewer'
+            when event in ('closed', 'reopened', 'merged') then 'state'
+            when event in ('ready_for_review', 'convert_to_draft') then 'draft'
+            when event = 'renamed' then 'title'
+            when event = 'review_dismissed' then 'review'
+        end as field,
+        case event
+            when 'renamed' then renamed_from
+            when 'unlabeled' then label_name
+            when 'unassigned' then assignee_login
+            when 'demilestoned' then milestone_title
+            when 'review_request_removed' then requested_reviewer
+            when 'review_dismissed' then dismissed_review_state
+            when 'reopened' then 'closed'
+        end as from_value,
+        case event
+            when 'renamed' then renamed_to
+            when 'labeled' then label_name
+            when 'assigned' then assignee_login
+            when 'milestoned' then milestone_title
+            when 'review_requested' then requested_reviewer
+            when 'closed' then 'closed'
+            when 'merged' then 'merged'
+            when 'reopened' then 'open'
+        end as to_value,
+        -- GitHub names the assigned person as the actor; who did it is the assigner.
+        coalesce(assigner_id, actor_id) as actor_id,
+        if(assigner_id is null, is_actor_bot, is_assigner_bot) as is_bot,
+        source_created_at as occurred_at,
+        dismissal_message as body_raw
+    from issue_events
+),
+
+-- The event history may start later than the item: an ending it does not know is taken
+-- from the item, without an actor. A merge is one ending, not also a closing.
+implied_ends as (
+    select
+        items.connection_id,
+        items.container,
+        items.item_number,
+        ends.interaction_type || ':' || items.external_id as event_key,
+        ends.interaction_type,
+        'state' as field,
+        ends.interaction_type as to_value,
+        ends.occurred_at
+    from (
+        select
+            *,
+            unnest([
+                { 'interaction_type': 'merged', 'occurred_at': merged_at },
+                {
+                    'interaction_type': 'closed',
+                    'occurred_at': if(merged_at is null, closed_at, null)
+                }
+            ]) as ends
+        from items
+    ) as items
+    anti join recorded_events
+        on
+            items.connection_id = recorded_events.connection_id
+            and items.container = recorded_events.container
+            and items.item_number = recorded_events.item_number
+            and items.ends.interaction_type = recorded_events.interaction_type
+    where ends.occurred_at is not null
+),
+
+comments_made as (
+    select
+        connection_id,
+        container,
+        issue_number as item_number,
+        'commented:' || external_id as event_key,
+        'commented' as interaction_type,
+        'github:comment:' || external_id as own_document_id,
+        author_id as actor_id,
+        is_author_bot as is_bot,
+        source_created_at as occurred_at,
+        body as body_raw
+    from comments
+    union all by name
+    select
+        connection_id,
+        container,
+        pull_request_number as item_number,
+        'commented:' || external_id as event_key,
+        'commented' as interaction_type,
+        'github:review_comment:' || external_id as own_document_id,
+        author_id as actor_id,
+        is_author_bot as is_bot,
+        source_created_at as occurred_at,
+        body as body_raw
+    from review_comments
+),
+
+-- A pending review has not happened yet. A dismissed one has, with a verdict that only
+-- its dismissal event remembers.
+reviews_made as (
+    select
+        connection_id,
+        container,
+        pull_request_number as item_number,
+        'reviewed:' || external_id as event_key,
+        case source_state
+            when 'APPROVED' then 'approved'
+            when 'CHANGES_REQUESTED' then 'requested_changes'
+            else 'reviewed'
+        end as interaction_type,
+        'github:review:' || external_id as own_document_id,
+        author_id as actor_id,
+        is_author_bot as is_bot,
+        submitted_at as occurred_at,
+        body as body_raw
+    from reviews
+    where source_state != 'PENDING'
+),
+
+commits_made as (
+    select
+        connection_id,
+        container,
+        'committed:' || container || '@' || external_id as event_key,
+        'committed' as interaction_type,
+        'github:commit:' || container || '@' || external_id as own_document_id,
+        container || '@' || external_id as own_source_id,
+        author_id as actor_id,
+        author_email as actor_email,
+        coalesce(is_author_bot, false) as is_bot,
+        committed_at as occurred_at,
+        message as body_raw
+    from commits
+),
+
+unite_interactions as (
+    select * from openings
+    union all by name
+    select * from recorded_events
+    union all by name
+    select * from implied_ends
+    union all by name
+    select * from comments_made
+    union all by name
+    select * from reviews_made
+    union all by name
+    select * from commits_made
+),
+
+describe_interactions as (
+    select
+        'github:' || interactions.event_key as interaction_id,
+        interactions.connection_id,
+        'github' as source_type,
+        coalesce(
+            interactions.own_source_id,
+            interactions.container || '#' || interactions.item_number
+        ) as source_id,
+        coalesce(
+            'github:' || items.document_type || ':' || items.external_id,
+            interactions.own_document_id
+        ) as document_id,
+        interactions.interaction_type,
+        interactions.field,
+        interactions.from_value,
+        interactions.to_value,
+        coalesce(
+            'github:' || interactions.actor_id, 'email:' || interactions.actor_email
+        ) as actor_identity_id,
+        coalesce(interactions.is_bot, false) as is_bot,
+        interactions.occurred_at,
+        interactions.body_raw
+    from unite_interactions as interactions
+    left join items
+        on
+            interactions.connection_id = items.connection_id
+            and interactions.container = items.container
+            and interactions.item_number = items.item_number
+)
+
+select * from describe_interactions

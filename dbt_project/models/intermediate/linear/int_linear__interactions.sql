@@ -1,0 +1,134 @@
+with issues as (
+    select * from {{ ref('stg_linear__issues') }}
+),
+
+comments as (
+    select * from {{ ref('stg_linear__comments') }}
+),
+
+projects as (
+    select * from {{ ref('stg_linear__projects') }}
+),
+
+users as (
+    select * from {{ ref('stg_linear__users') }}
+),
+
+openings as (
+    select
+        connection_id,
+        'opened:' || external_id as event_key,
+        identifier as source_id,
+        'linear:issue:' || external_id as document_id,
+        'opened' as interaction_type,
+        coalesce(creator_id, bot_actor_id) as actor_id,
+        creator_id is null and bot_actor_id is not null as is_bot_actor,
+        source_created_at as occurred_at,
+        description as body_raw
+    from issues
+    union all by name
+    select
+        connection_id,
+        'created:' || external_id as event_key,
+        'projects/' || coalesce(slug_id, external_id) as source_id,
+        'linear:project:' || external_id as document_id,
+        'created' as interaction_type,
+        creator_id as actor_id,
+        source_created_at as occurred_at,
+        description as body_raw
+    from projects
+),
+
+-- Linear keeps when an issue or project last entered a kind of state, not who moved it.
+state_changes as (
+    select
+        connection_id,
+        changes.to_value || ':' || external_id as event_key,
+        source_id,
+        document_id,
+        'state_changed' as interaction_type,
+        'state' as field,
+        changes.to_value as to_value,
+        changes.occurred_at as occurred_at
+    from (
+        select
+            connection_id,
+            external_id,
+            identifier as source_id,
+            'linear:issue:' || external_id as document_id,
+            unnest([
+                { 'to_value': 'started', 'occurred_at': started_at },
+                { 'to_value': 'completed', 'occurred_at': completed_at },
+                { 'to_value': 'canceled', 'occurred_at': canceled_at }
+            ]) as changes
+        from issues
+        union all by name
+        select
+            connection_id,
+            external_id,
+            'projects/' || coalesce(slug_id, external_id) as source_id,
+            'linear:project:' || external_id as document_id,
+            unnest([
+                { 'to_value': 'completed', 'occurred_at': completed_at },
+                { 'to_value': 'canceled', 'occurred_at': canceled_at }
+            ]) as changes
+        from projects
+    ) as objects
+    where changes.occurred_at is not null
+),
+
+comments_made as (
+    select
+        comments.connection_id,
+        'commented:' || comments.external_id as event_key,
+        coalesce(
+            issues.identifier, comments.issue_identifier, comments.container
+        ) as source_id,
+        coalesce(
+            'linear:issue:' || issues.external_id,
+            'linear:comment:' || comments.external_id
+        ) as document_id,
+        'commented' as interaction_type,
+        coalesce(comments.user_id, comments.bot_actor_id) as actor_id,
+        comments.user_id is null and comments.bot_actor_id is not null as is_bot_actor,
+        comments.source_created_at as occurred_at,
+        comments.body as body_raw
+    from comments
+    left join issues
+        on
+            comments.connection_id = issues.connection_id
+            and comments.issue_id = issues.external_id
+),
+
+unite_interactions as (
+    select * from openings
+    union all by name
+    select * from state_changes
+    union all by name
+    select * from comments_made
+),
+
+describe_interactions as (
+    select
+        'linear:' || interactions.event_key as interaction_id,
+        interactions.connection_id,
+        'linear' as source_type,
+        interactions.source_id,
+        interactions.document_id,
+        interactions.interaction_type,
+        interactions.field,
+        null::varchar as from_value,
+        interactions.to_value,
+        'linear:' || interactions.actor_id as actor_identity_id,
+        coalesce(interactions.is_bot_actor, false)
+        or coalesce(users.is_bot, false) as is_bot,
+        interactions.occurred_at,
+        interactions.body_raw
+    from unite_interactions as interactions
+    left join users
+        on
+            interactions.connection_id = users.connection_id
+            and interactions.actor_id = users.external_id
+)
+
+select * from describe_interactions

@@ -1,0 +1,36 @@
+-- What has to be rendered to Markdown, as lists of blocks: a comment is one paragraph.
+with page_contents as (
+    select * from {{ ref('stg_notion__page_contents') }}
+),
+
+comments as (
+    select * from {{ ref('stg_notion__comments') }}
+),
+
+unite_texts as (
+    select
+        connection_id,
+        external_id,
+        event_id,
+        _dlt_load_id,
+        container,
+        'page_contents' as resource,
+        blocks_json,
+        first_seen_at
+    from page_contents
+    union all by name
+    select
+        connection_id,
+        external_id,
+        event_id,
+        _dlt_load_id,
+        container,
+        'comments' as resource,
+        to_json([
+            { 'type': 'paragraph', 'paragraph': { 'rich_text': rich_text_json } }
+        ]) as blocks_json,
+        first_seen_at
+    from comments
+)
+
+select * from unite_texts

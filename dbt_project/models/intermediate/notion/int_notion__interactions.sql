@@ -1,0 +1,65 @@
+with documents as (
+    select * from {{ ref('int_notion__documents') }}
+),
+
+users as (
+    select * from {{ ref('stg_notion__users') }}
+),
+
+creations as (
+    select
+        document_id as event_document_id,
+        if(document_type = 'comment', 'commented', 'created') as interaction_type,
+        if(document_type = 'comment', parent_document_id, document_id) as target_id,
+        author_identity_id as actor_identity_id,
+        source_created_at as occurred_at,
+        if(document_type = 'comment', body, null) as body_raw
+    from documents
+),
+
+-- Notion tells the last edit only, to the minute; within the minute of creation, none.
+last_edits as (
+    select
+        document_id as event_document_id,
+        'edited' as interaction_type,
+        document_id as target_id,
+        'notion:' || (source_metadata ->> '$.last_editor_id') as actor_identity_id,
+        source_updated_at as occurred_at
+    from documents
+    where document_type != 'comment' and source_updated_at > source_created_at
+),
+
+unite_interactions as (
+    select * from creations
+    union all by name
+    select * from last_edits
+),
+
+describe_interactions as (
+    select
+        'notion:' || interactions.interaction_type || ':'
+        || replace(interactions.event_document_id, 'notion:', '') as interaction_id,
+        documents.connection_id,
+        'notion' as source_type,
+        documents.source_id,
+        documents.document_id,
+        interactions.interaction_type,
+        null::varchar as field,
+        null::varchar as from_value,
+        null::varchar as to_value,
+        interactions.actor_identity_id,
+        coalesce(users.is_bot, false) as is_bot,
+        interactions.occurred_at,
+        interactions.body_raw
+    from unite_interactions as interactions
+    inner join documents
+        on
+            coalesce(interactions.target_id, interactions.event_document_id)
+            = documents.document_id
+    left join users
+        on
+            documents.connection_id = users.connection_id
+            and interactions.actor_identity_id = 'notion:' || users.external_id
+)
+
+select * from describe_interactions

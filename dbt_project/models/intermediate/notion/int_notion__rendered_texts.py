@@ -1,0 +1,76 @@
+"""Markdown of Notion page contents and comments, rendered once per version.
+
+A Python model rather than a function called from SQL: DuckDB's Python functions need numpy,
+which nothing else here does (duckdb/duckdb issue 17052).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+
+BATCH_ROWS = 500
+SCHEMA = pa.schema(
+    [
+        pa.field("connection_id", pa.string()),
+        pa.field("external_id", pa.string()),
+        pa.field("event_id", pa.string()),
+        pa.field("_dlt_load_id", pa.string()),
+        pa.field("container", pa.string()),
+        pa.field("resource", pa.string()),
+        pa.field("markdown", pa.string()),
+        pa.field("block_ids", pa.list_(pa.string())),
+        pa.field("error_code", pa.string()),
+        pa.field("error_message", pa.string()),
+    ]
+)
+COLUMNS = "connection_id, external_id, event_id, _dlt_load_id, container, resource, blocks_json"
+
+
+def model(dbt: Any, session: Any) -> Any:
+    """Render the texts whose version has not been rendered yet."""
+    dbt.config(
+        materialized="incremental",
+        incremental_strategy="delete+insert",
+        unique_key=["connection_id", "resource", "external_id"],
+    )
+    texts = dbt.ref("int_notion__block_texts")
+    query = f"select {COLUMNS} from texts"
+    if dbt.is_incremental:
+        query += f" anti join {dbt.this} using (connection_id, resource, external_id, event_id)"
+    rows = texts.query("texts", query)
+    batches = iter(lambda: rows.fetchmany(BATCH_ROWS), [])
+    return pa.RecordBatchReader.from_batches(SCHEMA, (to_batch(batch) for batch in batches))
+
+
+def to_batch(rows: list[tuple[Any, ...]]) -> pa.RecordBatch:
+    """Rows of texts with their Markdown, or with the error that kept them from having it."""
+    # Imported here: a build without new texts does not need the loader's modules.
+    from dlt_pipelines.notion.markdown import render_markdown
+
+    rendered = []
+    for *identity, blocks_json in rows:
+        markdown, block_ids, error_code, error_message = None, [], None, None
+        try:
+            blocks = json.loads(blocks_json or "[]")
+            block_ids = list(find_block_ids(blocks))
+            markdown = render_markdown(blocks)
+        except Exception as error:  # noqa: BLE001  one text that cannot be read stops nothing
+            error_code, error_message = type(error).__name__, str(error)
+        rendered.append((*identity, markdown, block_ids, error_code, error_message))
+    columns = [list(column) for column in zip(*rendered, strict=True)]
+    arrays = [pa.array(column, field.type) for column, field in zip(columns, SCHEMA, strict=True)]
+    return pa.RecordBatch.from_arrays(arrays, schema=SCHEMA)
+
+
+def find_block_ids(blocks: list[dict[str, Any]]) -> Iterator[str]:
+    """The id of every block at any depth: a comment or a page may hang on any of them."""
+    waiting = list(blocks)
+    while waiting:
+        block = waiting.pop()
+        if "id" in block:
+            yield block["id"]
+        waiting.extend(block.get("children") or [])

@@ -1,0 +1,106 @@
+with dead_letters as (
+    select * from {{ ref('stg_headwater__dead_letters') }}
+),
+
+load_checks as (
+    select * from {{ ref('int_headwater__load_checks') }}
+),
+
+rendered_texts as (
+    select * from {{ ref('int_notion__rendered_texts') }}
+),
+
+block_texts as (
+    select * from {{ ref('int_notion__block_texts') }}
+),
+
+dead_letter_errors as (
+    select
+        dead_letter_id as raw_event_error_id,
+        max_by(sync_id, (occurred_at, dead_letter_event_id)) as sync_id,
+        any_value(connection_id) as connection_id,
+        any_value(external_id) as external_id,
+        null::varchar as event_id,
+        any_value(source_type) as source_type,
+        any_value(container) as container,
+        any_value(resource) as resource,
+        any_value(stage) as stage,
+        max_by(error_code, (occurred_at, dead_letter_event_id)) as error_code,
+        max_by(error_message, (occurred_at, dead_letter_event_id)) as error_message,
+        max_by(payload, (occurred_at, dead_letter_event_id)) as payload,
+        count(*)::integer as attempt_count,
+        min(occurred_at) as first_failed_at,
+        max(occurred_at) as last_failed_at
+    from dead_letters
+    group by dead_letter_id
+),
+
+unreadable_payloads as (
+    select
+        'normalize:' || source_type || ':' || unreadable.resource || ':'
+        || unreadable.event_id as raw_event_error_id,
+        unreadable.sync_id as sync_id,
+        unreadable.connection_id as connection_id,
+        unreadable.external_id as external_id,
+        unreadable.event_id as event_id,
+        source_type,
+        unreadable.container as container,
+        unreadable.resource as resource,
+        'normalize' as stage,
+        'unreadable_payload' as error_code,
+        source_type || '.' || unreadable.resource || ': the payload of '
+        || unreadable.external_id
+        || ' is not a JSON object; expected what the API documents;'
+        || ' fetch the object again with a full sync' as error_message,
+        unreadable.payload as payload,
+        1 as attempt_count,
+        unreadable.observed_at as first_failed_at,
+        unreadable.observed_at as last_failed_at
+    from (
+        select
+            source_type,
+            unnest(unreadable_events) as unreadable
+        from load_checks
+    ) as checks
+    -- The same event may have been loaded twice before the table's key saw it.
+    qualify row_number() over (
+        partition by raw_event_error_id order by unreadable.observed_at asc
+    ) = 1
+),
+
+unrendered_texts as (
+    select
+        'normalize:notion:' || rendered_texts.resource || ':'
+        || rendered_texts.event_id as raw_event_error_id,
+        null::varchar as sync_id,
+        rendered_texts.connection_id,
+        rendered_texts.external_id,
+        rendered_texts.event_id,
+        'notion' as source_type,
+        rendered_texts.container,
+        rendered_texts.resource,
+        'normalize' as stage,
+        rendered_texts.error_code,
+        'notion.' || rendered_texts.resource || ': the blocks of '
+        || rendered_texts.external_id || ' cannot be rendered ('
+        || rendered_texts.error_message
+        || '); expected the documented block shapes; fix the renderer, then rebuild'
+        || ' int_notion__rendered_texts' as error_message,
+        block_texts.blocks_json::varchar as payload,
+        1 as attempt_count,
+        block_texts.first_seen_at as first_failed_at,
+        block_texts.first_seen_at as last_failed_at
+    from rendered_texts
+    inner join block_texts using (connection_id, resource, external_id, event_id)
+    where rendered_texts.error_code is not null
+),
+
+unite_errors as (
+    select * from dead_letter_errors
+    union all by name
+    select * from unreadable_payloads
+    union all by name
+    select * from unrendered_texts
+)
+
+select * from unite_errors

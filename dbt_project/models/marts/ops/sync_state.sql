@@ -1,0 +1,106 @@
+with sync_history as (
+    select * from {{ ref('sync_history') }}
+),
+
+-- A window sync leaves the live cursor where it was; a failed one has not moved it.
+newest_cursors as (
+    select
+        connection_id,
+        container,
+        resource,
+        max_by(cursor_after, (completed_at, sync_id)) filter (
+            where
+            mode != 'window'
+            and status in ('completed', 'completed_with_errors')
+            and cursor_after is not null
+        ) as cursor,
+        max_by(status, (completed_at, sync_id)) as last_status,
+        max_by(is_complete, (completed_at, sync_id)) as is_complete,
+        max(completed_at) filter (
+            where status in ('completed', 'completed_with_errors')
+        ) as last_succeeded_at
+    from sync_history
+    group by connection_id, container, resource
+),
+
+collect_resources as (
+    select
+        connection_id,
+        container,
+        map_from_entries(
+            list(
+                (
+                    resource,
+                    {
+                        'cursor': cursor,
+                        'last_status': last_status,
+                        'is_complete': is_complete,
+                        'last_succeeded_at': last_succeeded_at
+                    }
+                )
+                order by resource
+            )
+        ) as resources
+    from newest_cursors
+    group by connection_id, container
+),
+
+-- One status per sync: the worst of its resources.
+sum_syncs as (
+    select
+        connection_id,
+        source_type,
+        container,
+        sync_id,
+        max(completed_at) as completed_at,
+        case
+            when bool_or(status = 'failed') then 'failed'
+            when bool_or(status = 'interrupted') then 'interrupted'
+            when bool_or(status = 'completed_with_errors') then 'completed_with_errors'
+            else 'completed'
+        end as status
+    from sync_history
+    group by connection_id, source_type, container, sync_id
+),
+
+mark_successes as (
+    select
+        *,
+        max(completed_at) filter (
+            where status in ('completed', 'completed_with_errors')
+        ) over (partition by connection_id, container) as last_succeeded_at
+    from sum_syncs
+),
+
+sum_containers as (
+    select
+        connection_id,
+        any_value(source_type) as source_type,
+        container,
+        max_by(sync_id, (completed_at, sync_id)) as last_sync_id,
+        max_by(status, (completed_at, sync_id)) as last_status,
+        count(*) filter (
+            where completed_at > coalesce(last_succeeded_at, '-infinity')
+        )::integer as consecutive_failure_count,
+        max(completed_at) as last_synced_at,
+        any_value(last_succeeded_at) as last_succeeded_at
+    from mark_successes
+    group by connection_id, container
+),
+
+describe_state as (
+    select
+        containers.connection_id,
+        containers.last_sync_id,
+        containers.source_type,
+        containers.container,
+        containers.last_status,
+        to_json({ 'resources': resources.resources }) as state,
+        containers.consecutive_failure_count,
+        containers.last_synced_at,
+        containers.last_succeeded_at
+    from sum_containers as containers
+    inner join collect_resources as resources using (connection_id, container)
+)
+
+select * from describe_state

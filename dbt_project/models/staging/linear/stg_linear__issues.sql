@@ -1,0 +1,62 @@
+{% set shape = {
+    'identifier': 'VARCHAR', 'number': 'BIGINT', 'title': 'VARCHAR',
+    'description': 'VARCHAR', 'url': 'VARCHAR', 'branchName': 'VARCHAR',
+    'priority': 'DOUBLE', 'priorityLabel': 'VARCHAR', 'estimate': 'DOUBLE',
+    'previousIdentifiers': ['VARCHAR'], 'dueDate': 'DATE', 'trashed': 'BOOLEAN',
+    'team': {'id': 'VARCHAR', 'key': 'VARCHAR'},
+    'state': {'id': 'VARCHAR', 'name': 'VARCHAR', 'type': 'VARCHAR'},
+    'assignee': {'id': 'VARCHAR'}, 'creator': {'id': 'VARCHAR'},
+    'botActor': {'id': 'VARCHAR', 'name': 'VARCHAR'}, 'project': {'id': 'VARCHAR'},
+    'parent': {'id': 'VARCHAR'}, 'labels': {'nodes': [{'name': 'VARCHAR'}]},
+    'createdAt': 'TIMESTAMPTZ', 'updatedAt': 'TIMESTAMPTZ', 'archivedAt': 'TIMESTAMPTZ',
+    'startedAt': 'TIMESTAMPTZ', 'completedAt': 'TIMESTAMPTZ', 'canceledAt': 'TIMESTAMPTZ',
+} %}
+
+with events as (
+    {{ newest_events('raw_linear', 'issues', shape) }}
+),
+
+renamed as (
+    select
+        {{ envelope_ids() }},
+        record.team.id as team_id,
+        record.state.id as state_id,
+        record.project.id as project_id,
+        record.parent.id as parent_issue_id,
+        record.creator.id as creator_id,
+        record.botActor.id as bot_actor_id,
+        record.assignee.id as assignee_id,
+        record.identifier as identifier,
+        record.title as title,
+        record.description as description,
+        record.url as issue_url,
+        record.team.key as team_key,
+        record.state.name as source_state,
+        record.state.type as state_type,
+        record.priorityLabel as priority_label,
+        record.branchName as branch_name,
+        record.previousIdentifiers as previous_identifiers,
+        [label.name for label in record.labels.nodes] as labels,
+        record.number as issue_number,
+        record.priority as priority,
+        record.estimate as estimate_points,
+        coalesce(record.trashed, false) as is_trashed,
+        record.dueDate as due_date,
+        record.createdAt as source_created_at,
+        record.updatedAt as source_updated_at,
+        record.startedAt as started_at,
+        record.completedAt as completed_at,
+        record.canceledAt as canceled_at,
+        record.archivedAt as archived_at,
+        {{
+            envelope_times(
+                deleted_at="coalesce(deleted_at, if(record.trashed,"
+                ~ " coalesce(record.archivedAt, record.updatedAt), null))",
+                deletion_reason="coalesce(deletion_reason,"
+                ~ " if(record.trashed, 'trashed', null))",
+            )
+        }}
+    from events
+)
+
+select * from renamed

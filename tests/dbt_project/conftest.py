@@ -1,0 +1,71 @@
+"""Running the real dbt on a warehouse file, and reading what it built."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+Dbt = Callable[..., str]
+Row = tuple[Any, ...]
+
+
+@pytest.fixture(scope="session")
+def dbt_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder for all tests: dbt parses the project again whenever a path changes."""
+    return tmp_path_factory.mktemp("dbt")
+
+
+@pytest.fixture
+def warehouse(dbt_folder: Path) -> Path:
+    """Where the warehouse of this test goes; no file is there yet."""
+    path = dbt_folder / "warehouse.duckdb"
+    path.unlink(missing_ok=True)
+    return path
+
+
+@pytest.fixture
+def dbt(dbt_folder: Path, warehouse: Path) -> Dbt:
+    """Run a dbt command on the warehouse; returns its output, fails the test where dbt fails."""
+
+    def run(*arguments: str) -> str:
+        command = [sys.executable, "-m", "dbt.cli.main", "--no-use-colors", *arguments]
+        environment = os.environ | {
+            "HEADWATER_WAREHOUSE": str(warehouse),
+            "DBT_PROFILES_DIR": str(ROOT / "dbt_project"),
+            "DBT_PROJECT_DIR": str(ROOT / "dbt_project"),
+            "DBT_TARGET_PATH": str(dbt_folder / "target"),
+            "DBT_LOG_PATH": str(dbt_folder / "logs"),
+        }
+        result = subprocess.run(
+            command, env=environment, capture_output=True, text=True, check=False
+        )
+        assert result.returncode == 0, result.stdout[-6000:] + result.stderr[-2000:]
+        return result.stdout
+
+    return run
+
+
+def read(warehouse: Path, query: str) -> list[Row]:
+    """Rows of a query, without holding the file afterwards."""
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        connection.execute("set timezone = 'UTC'")
+        return connection.execute(query).fetchall()
+
+
+def read_all(warehouse: Path) -> dict[str, list[Row]]:
+    """Every row of every table and view that dbt built, in a stable order."""
+    names = read(
+        warehouse,
+        "select table_schema || '.' || table_name from information_schema.tables"
+        " where table_schema in ('staging', 'intermediate', 'core', 'ops') order by 1",
+    )
+    return {name: read(warehouse, f"from {name} order by all") for (name,) in names}

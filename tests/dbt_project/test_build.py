@@ -1,0 +1,206 @@
+"""The dbt project builds on nothing, and on events that come late, twice, broken or half."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from tests.dbt_project.conftest import Dbt, read, read_all
+from tests.raw_warehouse import Event, RawWarehouse
+
+REPOSITORY = "tidewater-labs/gauge"
+ADA = {"node_id": "U_ada", "login": "ada", "type": "User"}
+BOT = {"node_id": "B_bot", "login": "gauge[bot]", "type": "Bot"}
+API = f"https://api.github.com/repos/{REPOSITORY}"
+
+
+def at(day: int, hour: int = 0) -> datetime:
+    return datetime(2026, 3, day, hour, tzinfo=UTC)
+
+
+def issue(number: int, title: str, day: int, **fields: Any) -> Event:
+    payload = {
+        "number": number,
+        "title": title,
+        "body": None,
+        "state": "open",
+        "user": ADA,
+        "labels": [],
+        "assignees": [],
+        "created_at": at(1).isoformat(),
+        "updated_at": at(day).isoformat(),
+        **fields,
+    }
+    return Event(f"I_{number}", payload, at(day))
+
+
+def pull_request(number: int, title: str, day: int, **fields: Any) -> Event:
+    event = issue(number, title, day, draft=False, head={"ref": "fix", "repo": None}, **fields)
+    return Event(f"I_{number}", event.payload, at(day))
+
+
+def comment(number: int, on: int, author: dict[str, Any] | None, day: int) -> Event:
+    payload = {
+        "id": number,
+        "body": f"comment {number}",
+        "issue_url": f"{API}/issues/{on}",
+        "user": author,
+        "created_at": at(day).isoformat(),
+        "updated_at": at(day).isoformat(),
+    }
+    return Event(f"C_{number}", payload, at(day))
+
+
+def page(page_id: str, title: str, parent: dict[str, str], day: int, **fields: Any) -> Event:
+    payload = {
+        "object": "page",
+        "id": page_id,
+        "properties": {"Name": {"type": "title", "title": [{"plain_text": title}]}},
+        "parent": parent,
+        "created_by": {"id": "ada"},
+        "last_edited_by": {"id": "bo"},
+        "created_time": at(1).isoformat(),
+        "last_edited_time": at(day).isoformat(),
+        **fields,
+    }
+    return Event(page_id, payload, at(day), container="Tidewater Labs")
+
+
+def contents(page_id: str, blocks: Any, day: int) -> Event:
+    payload = {"object": "page_content", "page_id": page_id, "blocks": blocks}
+    return Event(page_id, payload, at(day), container="Tidewater Labs")
+
+
+def paragraph(block_id: str, text: str) -> dict[str, Any]:
+    span = {"type": "text", "text": {"content": text, "link": None}, "plain_text": text}
+    return {"id": block_id, "type": "paragraph", "paragraph": {"rich_text": [span]}}
+
+
+def label(name: str) -> Event:
+    return Event(f"L_{name}", {"name": name, "color": "fff"}, at(1))
+
+
+def test_build_passes_on_empty_raw_tables(warehouse: Path, dbt: Dbt) -> None:
+    RawWarehouse(warehouse)
+    dbt("build")
+    assert {name: rows for name, rows in read_all(warehouse).items() if rows} == {}
+
+
+def test_incremental_builds_equal_a_full_refresh(warehouse: Path, dbt: Dbt) -> None:
+    raw = RawWarehouse(warehouse)
+    raw.load(
+        "raw_github",
+        {
+            "issues": [
+                issue(1, "Gauge reads twice", 4),
+                issue(2, "Alarm is silent", 2),
+                issue(3, "Fix alarm", 2, pull_request={"url": "…"}, labels=[{"name": "bug"}]),
+                Event("I_bare", {}, at(1)),
+            ],
+            "pull_requests": [pull_request(3, "Fix the alarm", 3, merged_at=None)],
+            "issue_comments": [comment(10, 1, ADA, 2), comment(11, 1, None, 2)],
+        },
+    )
+    raw.listing("raw_github", "labels", REPOSITORY, [label("bug"), label("later")])
+    raw.load(
+        "raw_notion",
+        {
+            "pages": [
+                page("p1", "Runbook", {"type": "workspace"}, 2),
+                page("p2", "Alarms", {"type": "block_id", "block_id": "b2"}, 2),
+                page("p3", "Broken", {"type": "page_id", "page_id": "p1"}, 2),
+            ],
+            "page_contents": [
+                contents("p1", [paragraph("b1", "Start here."), paragraph("b2", "Go on.")], 2),
+                contents("p3", "no blocks", 2),
+            ],
+        },
+    )
+    dbt("run")
+
+    half = raw.load("raw_github", {"issues": [issue(2, "Alarm is loud", 5)]}, status=None)
+    raw.load(
+        "raw_github",
+        {
+            "issues": [
+                issue(1, "Gauge reads once", 3),  # late: older than what is there
+                issue(2, "Alarm is silent", 2),  # twice
+                issue(4, "Sensor is wet", 3),
+            ],
+            "issue_comments": [
+                Event("C_10", {"reason": "not_found"}, at(4), operation="delete"),
+                comment(12, 4, BOT, 3),
+            ],
+            "reviews": [Event("R_1", "{broken", at(3))],
+        },
+        completed_at=datetime(2026, 4, 1, tzinfo=UTC),
+    )
+    raw.listing("raw_github", "labels", REPOSITORY, [label("bug")])
+    dbt("run")
+
+    assert read(warehouse, "select title from staging.stg_github__issues order by 1") == [
+        ("Alarm is silent",),
+        ("Fix alarm",),
+        ("Gauge reads twice",),
+        ("Sensor is wet",),
+        (None,),
+    ]
+
+    # Ends last, in the very microsecond of the newest load, under an older load id.
+    raw.complete("raw_github", half, datetime(2026, 4, 1, tzinfo=UTC))
+    raw.load(
+        "raw_notion",
+        {
+            "pages": [page("p2", "Alarms", {"type": "page_id", "page_id": "p1"}, 3)],
+            "page_contents": [contents("p1", [paragraph("b1", "Begin here.")], 3)],
+        },
+    )
+    dbt("run")
+    incremental = read_all(warehouse)
+    dbt("run", "--full-refresh")
+
+    assert read_all(warehouse) == incremental
+    assert read(
+        warehouse,
+        "select document_id, source_id, title, state, author_identity_id, deletion_reason"
+        " from core.documents where source_type = 'github' order by 1",
+    ) == [
+        (f"github:comment:C_{number}", f"{REPOSITORY}#{on}/comments/{number}", None, None, *rest)
+        for number, on, *rest in (
+            (10, 1, "github:U_ada", "not_found"),
+            (11, 1, None, None),
+            (12, 4, "github:B_bot", None),
+        )
+    ] + [
+        (f"github:{kind}", f"{REPOSITORY}#{key}", title, state, author, None)
+        for kind, key, title, state, author in (
+            ("issue:I_1", "1", "Gauge reads twice", "open", "github:U_ada"),
+            ("issue:I_2", "2", "Alarm is loud", "open", "github:U_ada"),
+            ("issue:I_4", "4", "Sensor is wet", "open", "github:U_ada"),
+            ("issue:I_bare", "I_bare", None, None, None),
+            ("pull_request:I_3", "3", "Fix the alarm", "open", "github:U_ada"),
+        )
+    ]
+    assert read(
+        warehouse,
+        "select source_id, trim(body), parent_document_id, root_document_id"
+        " from core.documents where source_type = 'notion' order by 1",
+    ) == [
+        ("Runbook", "Begin here.", None, "notion:page:p1"),
+        ("Runbook/Alarms", None, "notion:page:p1", "notion:page:p1"),
+        ("Runbook/Broken", None, "notion:page:p1", "notion:page:p1"),
+    ]
+    assert read(
+        warehouse,
+        "select external_id, resource, stage, error_code from ops.raw_event_errors order by 1",
+    ) == [
+        ("R_1", "reviews", "normalize", "unreadable_payload"),
+        ("p3", "page_contents", "normalize", "AttributeError"),
+    ]
+    assert read(
+        warehouse,
+        "select label_name, deletion_reason from staging.stg_github__labels order by 1",
+    ) == [("bug", None), ("later", "absent_from_listing")]
