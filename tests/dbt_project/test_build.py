@@ -6,8 +6,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
 from tests.dbt_project.conftest import Dbt, read, read_all
 from tests.raw_warehouse import Event, RawWarehouse
 
