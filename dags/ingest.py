@@ -26,7 +26,7 @@ def ingest(source: GitHubSource | LinearSource | NotionSource) -> DAG:
     def prepare() -> list[str]:
         params = get_current_context()["params"]
         with wiring.failing_at_once():
-            return steps.prepare(wiring.settings(), name, params["containers"])
+            return steps.prepare(wiring.settings(), name, params["containers"] or ())
 
     @task(
         pool=wiring.api_pool(name),

@@ -29,6 +29,7 @@ API_SLOTS: Final = 2
 # What trying again cannot help fails at once (see `failing_at_once`); this covers the rest, such as
 # an API server that is not up yet.
 TASK_DEFAULTS: Final = {
+    "owner": "headwater",
     "retries": 2,
     "retry_delay": timedelta(seconds=30),
     "retry_exponential_backoff": True,
@@ -44,8 +45,18 @@ INGEST_PARAMS: Final = {
     ),
     "window_start": Param(None, type=["null", "string"], format="date-time"),
     "window_end": Param(None, type=["null", "string"], format="date-time"),
-    "containers": Param([], type="array", description="Empty: all of this source."),
-    "resources": Param([], type="array", description="Empty: all."),
+    "containers": Param(
+        None,
+        type=["null", "array"],
+        items={"type": "string"},
+        description="One a line; empty: all of this source.",
+    ),
+    "resources": Param(
+        None,
+        type=["null", "array"],
+        items={"type": "string"},
+        description="One a line; empty: all.",
+    ),
 }
 
 
@@ -77,11 +88,12 @@ def sync_options(
     run_type: str, params: Mapping[str, Any], interval: tuple[datetime | None, datetime | None]
 ) -> dict[str, Any]:
     """How far this run reads: a backfill its own data interval, any other what its form says."""
+    resources = params["resources"] or []
     if run_type == "backfill":
         start, end = interval
-        return {"mode": "window", "start": start, "end": end, "resources": params["resources"]}
+        return {"mode": "window", "start": start, "end": end, "resources": resources}
     start, end = (_moment(params[name]) for name in ("window_start", "window_end"))
-    return {"mode": params["mode"], "start": start, "end": end, "resources": params["resources"]}
+    return {"mode": params["mode"], "start": start, "end": end, "resources": resources}
 
 
 def trigger_of(context: Mapping[str, Any]) -> Trigger:
