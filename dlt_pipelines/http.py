@@ -16,7 +16,7 @@ https://linear.app/developers/rate-limiting, https://developers.notion.com/refer
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -39,6 +39,7 @@ _SECRET_SHAPES: Final = re.compile(
       | (?:ntn|secret)_[A-Za-z0-9]{16,} | xox[abp]-[A-Za-z0-9-]{10,})
     | (?i:\b(?:bearer|token)\s+)[A-Za-z0-9._~+/=-]{16,}
     | (?i:(?<=access_token=)|(?<=client_secret=)|(?<=refresh_token=))[^&\s"']+
+    | (?<=://)[^/@\s:"']*:[^/@\s"']+(?=@)
     | eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}
     """
 )
@@ -52,7 +53,7 @@ def register_secret(secret: str) -> None:
 
 def redact(text: str) -> str:
     """The text without registered secrets and without anything shaped like a known token."""
-    for secret in _KNOWN_SECRETS:
+    for secret in sorted(_KNOWN_SECRETS, key=len, reverse=True):  # One may begin another.
         text = text.replace(secret, "***")
     return _SECRET_SHAPES.sub("***", text)
 
@@ -139,7 +140,7 @@ class Client:
 
     source: str
     base_url: str
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     secret_name: str
     retry: RetryPolicy = field(default_factory=RetryPolicy)
 
@@ -171,34 +172,39 @@ class Client:
             TransientError: still failing after every attempt.
             NotFoundError, PermanentError, AuthError: at once.
         """
-        return self._send(meter, "GET", path, shape, params=params)
+        return self._send(meter, "GET", path, msgspec.json.Decoder(shape).decode, params=params)
 
     def post(self, meter: Meter, path: str, body: Mapping[str, Any], shape: type[T]) -> Page[T]:
         """POST a JSON body and decode the answer as `shape`; raises like `get`."""
-        return self._send(meter, "POST", path, shape, json=body)
+        return self._send(meter, "POST", path, msgspec.json.Decoder(shape).decode, json=body)
 
     def graphql(
         self, meter: Meter, path: str, query: str, variables: Mapping[str, Any], shape: type[T]
     ) -> T:
         """Run one GraphQL operation; `errors` beside `data` are never a partial success."""
-        page = self.post(meter, path, {"query": query, "variables": variables}, _GraphQL[shape])  # type: ignore[valid-type]
-        answer = page.data
-        if answer.data is None or answer.errors:
-            messages = "; ".join(str(error.get("message", error)) for error in answer.errors or [])
-            raise PermanentError(
-                f"{self.source}.{meter.resource}",
-                f"GraphQL answered with errors: {messages or 'no data'}",
-                "data without errors",
-                "report the query, or narrow the resource list",
-                code="graphql_error",
-            )
-        return answer.data
+
+        def decode(body: bytes) -> T:
+            answer = msgspec.json.decode(body, type=_GraphQL)
+            if answer.errors or bytes(answer.data) == b"null":
+                messages = "; ".join(str(e.get("message", e)) for e in answer.errors or [])
+                raise PermanentError(
+                    f"{self.source}.{meter.resource}",
+                    f"GraphQL answered with errors: {messages or 'no data'}",
+                    "data without errors",
+                    "report the query, or narrow the resource list",
+                    code="graphql_error",
+                )
+            return msgspec.json.decode(answer.data, type=shape)
+
+        request = {"query": query, "variables": variables}
+        return self._send(meter, "POST", path, decode, json=request).data
 
     def _send(
-        self, meter: Meter, method: str, path: str, shape: type[T], **request: Any
+        self, meter: Meter, method: str, path: str, decode: Callable[[bytes], T], **request: Any
     ) -> Page[T]:
+        waits: list[float] = []
         attempts = stamina.retry_context(
-            on=self._backoff(meter),
+            on=self._backoff(waits),
             attempts=self.retry.attempts,
             timeout=None,
             wait_initial=self.retry.wait_initial,
@@ -206,18 +212,20 @@ class Client:
             wait_jitter=self.retry.wait_jitter,
         )
         for attempt in attempts:
+            meter.rate_limit_wait_seconds += sum(waits)  # Sat out just now.
+            waits.clear()
             with attempt:
-                page = self._send_once(meter, method, path, shape, **request)
+                page = self._send_once(meter, method, path, decode, **request)
         return page
 
     def _send_once(
-        self, meter: Meter, method: str, path: str, shape: type[T], **request: Any
+        self, meter: Meter, method: str, path: str, decode: Callable[[bytes], T], **request: Any
     ) -> Page[T]:
         where = f"{self.source}.{meter.resource}"
         meter.requests_made += 1
         try:
             response = self._http.request(method, path, **request)
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             kind = "timeout" if isinstance(error, httpx.TimeoutException) else "connection"
             raise TransientError(
                 where,
@@ -231,7 +239,7 @@ class Client:
         if (failure := classify(response, where, self.secret_name)) is not None:
             raise failure
         try:
-            data = msgspec.json.decode(response.content, type=shape)
+            data = decode(response.content)
         except (msgspec.MsgspecError, UnicodeDecodeError) as reason:
             raise TransientError(
                 where,
@@ -244,7 +252,7 @@ class Client:
         links = {rel: link["url"] for rel, link in response.links.items() if rel and "url" in link}
         return Page(data, links, _server_time(response))
 
-    def _backoff(self, meter: Meter) -> Any:
+    def _backoff(self, waits: list[float]) -> Any:
         def decide(error: Exception) -> bool | float:
             if not isinstance(error, TransientError):
                 return False
@@ -252,7 +260,7 @@ class Client:
                 return True
             if error.retry_after > self.retry.rate_limit_wait_max:
                 return False
-            meter.rate_limit_wait_seconds += error.retry_after
+            waits.append(error.retry_after)
             return error.retry_after
 
         return decide
@@ -296,13 +304,20 @@ def classify(response: httpx.Response, where: str, secret_name: str) -> Headwate
             where, what, "an existing object", "check its name, and that the token may see it"
         )
     if status >= 500 or status == 408:
-        return TransientError(where, what, "200", "run again later", code="server_error")
+        return TransientError(
+            where,
+            what,
+            "200",
+            "run again later",
+            code="server_error",
+            retry_after=_retry_after(response),
+        )
     code = "conflict" if status == 409 else "bad_request"
     return PermanentError(where, what, "200", "check the configuration of this source", code=code)
 
 
-class _GraphQL(msgspec.Struct, Generic[T]):
-    data: T | None = None
+class _GraphQL(msgspec.Struct):
+    data: msgspec.Raw = msgspec.Raw(b"null")
     errors: list[dict[str, Any]] | None = None
 
 
@@ -321,8 +336,8 @@ def _rate_limit_wait(response: httpx.Response, detail: str) -> float | None:
     if not limited:
         return None
     now = _server_time(response).timestamp()
-    if (retry_after := headers.get("retry-after", "")).isdigit():
-        return float(retry_after)
+    if (retry_after := _retry_after(response)) is not None:
+        return retry_after
     if exhausted and headers.get("x-ratelimit-reset", "").isdigit():
         return max(0.0, float(headers["x-ratelimit-reset"]) - now) + 1
     resets = [
@@ -335,6 +350,18 @@ def _rate_limit_wait(response: httpx.Response, detail: str) -> float | None:
         return max(0.0, max(resets) - now) + 1
     # GitHub: without headers "wait at least one minute"; the others always send one.
     return 60.0
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    """`Retry-After` in seconds, which may also be a date."""
+    text = response.headers.get("retry-after", "")
+    if text.isdigit():
+        return float(text)
+    try:
+        wait: float = (parsedate_to_datetime(text) - _server_time(response)).total_seconds()
+    except (TypeError, ValueError):
+        return None
+    return max(0.0, wait)
 
 
 def _remaining(response: httpx.Response, before: int | None) -> int | None:
@@ -359,9 +386,10 @@ def _detail(response: httpx.Response) -> str:
         return _excerpt(response)
     if not isinstance(body, dict):
         return _excerpt(response)
-    parts = [str(body[key]) for key in ("code", "message") if body.get(key)]
+    parts = [str(body.get("code") or "")]
     if isinstance(reason := body.get("additional_data"), dict):
         parts.append(str(reason.get("rate_limit_reason", "")))
+    parts.append(str(body.get("message") or ""))
     for error in body.get("errors") or []:
         if isinstance(error, dict):
             extensions = error.get("extensions") or {}

@@ -188,7 +188,10 @@ class SyncRun:
             "occurred_at": datetime.now(UTC),
             **columns,
         }
-        with self.path.open("ab") as file:
+        with self.path.open("a+b") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - 1))
+            if file.read() not in (b"", b"\n"):
+                file.write(b"\n")  # Or the line that `kill -9` tore would take this one along.
             file.write(msgspec.json.encode(row) + b"\n")
             file.flush()
             os.fsync(file.fileno())
@@ -295,8 +298,7 @@ def slug(text: str) -> str:
 def _reopen(path: Path) -> tuple[SyncRun, set[str]] | None:
     rows = list(read_rows(path))
     if not rows:
-        # Killed before its first line was whole: it had not asked the API for anything yet.
-        path.unlink()
+        # Killed before its first line was whole, or just beginning: nothing was asked for yet.
         return None
     first = rows[0]
     details = msgspec.json.decode(first["details"])

@@ -26,6 +26,7 @@ from dlt.extract import DltResource, DltSource
 from filelock import FileLock, Timeout
 
 from dlt_pipelines import ledger, raw_event
+from dlt_pipelines.destination import Warehouse
 from dlt_pipelines.http import HeadwaterError, PermanentError, RetryPolicy
 from dlt_pipelines.ledger import Ledger, Mode, SyncRun, Trigger, slug
 
@@ -53,10 +54,15 @@ CURSOR: Final[Cursor] = dlt.sources.incremental("occurred_at", primary_key=())
 
 @dataclass(frozen=True)
 class Resource:
-    """One raw table: how it is written, and in which kind of container it is read."""
+    """One raw table: how it is written, and in which kind of container it is read.
+
+    `follows` names the resource whose changes say what to read of this one. Both have one cursor,
+    so neither is ever read without the other.
+    """
 
     strategy: Mapping[str, Any]
     kind: str
+    follows: str = ""
 
 
 @dataclass(frozen=True)
@@ -112,11 +118,12 @@ class SourceType:
 
     def resource_names(self, request: SyncRequest) -> tuple[str, ...]:
         """What a request reads; listings have no times, so a window leaves them out."""
+        leaders = {self.resources[name].follows or name for name in request.resources}
         return tuple(
             name
             for name, resource in self.resources.items()
             if resource.kind == request.kind
-            and (not request.resources or name in request.resources)
+            and (not leaders or (resource.follows or name) in leaders)
             and (request.mode != "window" or resource.strategy is EVENTS)
         )
 
@@ -259,10 +266,9 @@ def adopt(warehouse_id: str, store: Store) -> None:
     stamp = store.pipelines / "warehouse_id"
     if stamp.exists() and stamp.read_text() == warehouse_id:
         return
-    if store.pipelines.exists():
-        shutil.rmtree(store.pipelines)
-        for run in store.ledger.all_open():
-            run.interrupted()
+    shutil.rmtree(store.pipelines, ignore_errors=True)
+    for run in store.ledger.all_open():  # Their packages are gone.
+        run.interrupted()
     store.pipelines.mkdir(parents=True)
     stamp.write_text(warehouse_id)
 
@@ -422,7 +428,7 @@ def _dlt_pipeline(
     dlt.config["load.truncate_staging_dataset"] = True
     return dlt.pipeline(
         name,
-        destination=dlt.destinations.duckdb(credentials),
+        destination=Warehouse(credentials),
         dataset_name=dataset,
         pipelines_dir=str(store.pipelines),
     )

@@ -1,7 +1,7 @@
 """The raw event: the one shape in which every source hands records to the warehouse.
 
 A record goes through untouched: pages are split into byte slices, only the keys are decoded, and
-the slice itself becomes `payload`. Columns and their meaning: DESIGN in README, "The raw event".
+the slice itself becomes `payload`. Columns and their meaning: CONTRIBUTING, "The raw event".
 """
 
 from __future__ import annotations
@@ -63,8 +63,10 @@ def to_batches(
         run: whose sync this is; it counts and keeps what could not be read.
         read_keys: a record's (external_id, last-change time or None); raises msgspec errors.
         stable: the record without volatile parts, for hashing; None where there are none.
-        listing: complete listings version a row by content alone (their ids leave out the time).
+        listing: complete listings version a row by content alone (their ids leave out the time),
+            and a record that pages repeat is one row (`scd2` would insert it twice).
     """
+    listed: set[str] = set()
     rows: list[tuple[Any, ...]] = []
     for record in records:
         payload = bytes(record)
@@ -76,7 +78,13 @@ def to_batches(
         except (msgspec.MsgspecError, UnicodeDecodeError, RecordError) as error:
             run.dead_letter(payload, error)
             continue
-        rows.append(_to_row(run, external_id, "upsert", changed_at, digest, text, listing))
+        row = _to_row(run, external_id, "upsert", changed_at, digest, text, listing)
+        if listing and row[0] in listed:
+            run.items_succeeded += 1
+            continue
+        if listing:
+            listed.add(row[0])
+        rows.append(row)
         if len(rows) == BATCH_ROWS:
             yield _to_table(rows, run)
             rows = []

@@ -111,7 +111,7 @@ def sync(
                     start=_utc(start),
                     end=_utc(end),
                     resources=resource or (),
-                    say=lambda line: err.print(f"[dim]{line}[/dim]"),
+                    say=lambda line: err.print(line, style="dim", markup=False),
                 )
             except HeadwaterError as error:
                 failed, ended = [error], []
@@ -135,7 +135,7 @@ def transform(
 ) -> None:
     """Build documents, interactions and sync history from raw events."""
     with _clear_errors():
-        steps.transform(Settings(), full_refresh=full_refresh, say=err.print)
+        steps.transform(Settings(), full_refresh=full_refresh, say=_print_line)
 
 
 @app.command()
@@ -172,8 +172,8 @@ def check(as_json: Json = False) -> None:
         out.print_json(json.dumps(results))
     for result in () if as_json else results:
         mark = "[green]✓[/green]" if result["is_ok"] else "[red]✗[/red]"
-        line = f"{mark} {result['connection_id']} {result['container']}: "
-        out.print(line + escape(result["message"]), soft_wrap=True)
+        line = f"{result['connection_id']} {result['container']}: {result['message']}"
+        out.print(f"{mark} {escape(line)}", soft_wrap=True)
     if not all(result["is_ok"] for result in results):
         raise typer.Exit(1)
 
@@ -238,6 +238,10 @@ def _standalone(variables: dict[str, str]) -> None:
 def _print_error(error: HeadwaterError) -> None:
     """One line, however narrow the terminal, so that it can be searched for."""
     err.print(str(error), style="red", markup=False, soft_wrap=True)
+
+
+def _print_line(line: str) -> None:
+    err.print(line, markup=False)
 
 
 def _utc(moment: datetime | None) -> datetime | None:

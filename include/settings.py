@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
 import msgspec
 import yaml
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ByteSize,
     ConfigDict,
@@ -26,7 +27,7 @@ from pydantic import (
 )
 
 from dlt_pipelines import SOURCES
-from dlt_pipelines.http import AuthError, HeadwaterError, RetryPolicy, register_secret
+from dlt_pipelines.http import AuthError, HeadwaterError, RetryPolicy, redact, register_secret
 from dlt_pipelines.ledger import Mode
 from dlt_pipelines.pipeline import SourceType, Store, SyncRequest
 
@@ -55,12 +56,19 @@ class CodeFilters(_Model):
     max_file_size: ByteSize = ByteSize(1024 * 1024)
 
 
+def _known_content_type(name: str) -> str:
+    if name not in SOURCES["github"].resources:
+        known = ", ".join(SOURCES["github"].resources)
+        raise ValueError(f"content type {name!r} is unknown; use any of: {known}")
+    return name
+
+
 class Repository(_Model):
     """One GitHub repository; without branches its default branch, without content_types all."""
 
     name: Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")]
     branches: tuple[str, ...] = ()
-    content_types: tuple[str, ...] = ()
+    content_types: tuple[Annotated[str, AfterValidator(_known_content_type)], ...] = ()
     code_filters: CodeFilters = CodeFilters()
 
 
@@ -81,22 +89,41 @@ class Container(_Model):
     settings: dict[str, Any] = {}
 
 
+def _name_of_a_secret(text: str) -> str:
+    if redact(text) != text:
+        raise ValueError("this is a token and not the name of one: revoke it, and name a variable")
+    return text
+
+
+def _without_credential(url: HttpUrl) -> HttpUrl:
+    if url.username or url.password:
+        raise ValueError("it holds a credential: move that into the secret")
+    return url
+
+
 class _Source(_Model):
     name: Name
     owner: Annotated[str, Field(min_length=1)]
-    secret: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+    secret: Annotated[
+        str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$"), AfterValidator(_name_of_a_secret)
+    ]
     stores: tuple[str, ...] = ("default",)
     sync_frequency_minutes: Annotated[int, Field(ge=1, le=44_640)] = 60
     sync_enabled: bool = True
     content_visibility: Literal["public", "private", "mixed"] = "private"
-    base_url: HttpUrl | None = None
-
-    container_key: ClassVar[str] = ""
+    base_url: Annotated[HttpUrl, AfterValidator(_without_credential)] | None = None
 
     @property
     def containers(self) -> tuple[Container, ...]:
         """What is synced on its own."""
         raise NotImplementedError
+
+    @model_validator(mode="after")
+    def _unique_containers(self) -> Self:
+        names = [container.name for container in self.containers]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"{twice[0]!r} is listed twice; name each container once")
+        return self
 
 
 class GitHubSource(_Source):
@@ -116,15 +143,6 @@ class GitHubSource(_Source):
             )
             for repository in self.repositories
         )
-
-    @model_validator(mode="after")
-    def _known_content_types(self) -> GitHubSource:
-        for repository in self.repositories:
-            for name in repository.content_types:
-                if name not in SOURCES["github"].resources:
-                    known = ", ".join(SOURCES["github"].resources)
-                    raise ValueError(f"content type {name!r} is unknown; use any of: {known}")
-        return self
 
 
 class LinearSource(_Source):
@@ -364,6 +382,10 @@ def load_sources(path: Path) -> tuple[GitHubSource | LinearSource | NotionSource
         raise ConfigError(
             str(path), "the file is missing", "the list of sources", "set HEADWATER_SOURCES"
         ) from None
+    except OSError as error:
+        raise ConfigError(
+            str(path), f"it cannot be read: {error.strerror}", "a file", "set HEADWATER_SOURCES"
+        ) from None
     except UnicodeDecodeError:
         raise ConfigError(
             str(path), "the file is not text", "YAML in UTF-8", "save it as UTF-8"
@@ -377,6 +399,10 @@ def load_sources(path: Path) -> tuple[GitHubSource | LinearSource | NotionSource
         ) from None
     except ValidationError as error:
         raise _config_error(path, tree, error) from None
+    except ValueError as error:  # PyYAML's own, of a scalar such as 2026-13-45.
+        raise ConfigError(
+            f"{path}:1", f"not valid YAML: {error}", "YAML", "correct this line"
+        ) from None
 
 
 def _config_error(path: Path, tree: yaml.Node | None, error: ValidationError) -> ConfigError:

@@ -21,7 +21,7 @@ from dlt_pipelines import SOURCES, pipeline
 from dlt_pipelines.http import AuthError, HeadwaterError, PermanentError, redact
 from dlt_pipelines.ledger import Mode, SyncRun, Trigger
 from include import warehouse
-from include.settings import ROOT, Settings
+from include.settings import ROOT, ConfigError, Settings
 
 DBT_PROJECT: Final = ROOT / "dbt_project"
 Say = Callable[[str], None]
@@ -119,7 +119,7 @@ def sync(
 ) -> tuple[list[dict[str, Any]], list[HeadwaterError]]:
     """Sync one source from the command line: all steps; failures are returned, not raised.
 
-    A credential that is refused fails the connection: its other containers are not tried.
+    A refused credential or a wrong option fails the connection: its other containers are not tried.
     """
     failures: list[HeadwaterError] = []
     extracted: dict[str, dict[str, Any]] = {}
@@ -133,7 +133,7 @@ def sync(
             say(f"{name}: {container}: {done['items_processed']} items read")
         except HeadwaterError as error:
             failures.append(error)
-            if isinstance(error, AuthError):
+            if isinstance(error, AuthError | ConfigError):
                 break
     try:
         ended = load(settings, name)

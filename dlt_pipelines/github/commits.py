@@ -44,21 +44,27 @@ def walk_commits(
     if window:
         times = {"since": window[0], "until": window[1]}
         bounds = {name: to_text(time) for name, time in times.items() if time}
-        return None, repository.fetch_all(run, "/commits", {**named, **bounds})
-    try:
-        newest = repository.get(run, "/commits", list[_Sha], {**named, "per_page": 1}).data
-    except PermanentError as error:
-        if error.code == "conflict":  # 409 "Git Repository is empty."
-            return None, iter(())
-        raise
-    if not newest:
+        return None, _unless_empty(repository.fetch_all(run, "/commits", {**named, **bounds}))
+    newest = next(
+        _unless_empty(repository.fetch_all(run, "/commits", {**named, "per_page": 1})), None
+    )
+    if newest is None:
         return None, iter(())
-    head = newest[0].sha
+    head = msgspec.json.decode(newest, type=_Sha).sha
     if head == known_head:
         return head, iter(())
     if known_head is None:
         return head, repository.fetch_all(run, "/commits", {"sha": head})
     return head, _since_known(repository, run, known_head, head)
+
+
+def _unless_empty(records: Iterator[msgspec.Raw]) -> Iterator[msgspec.Raw]:
+    """The records, none where GitHub answers 409 "Git Repository is empty."."""
+    try:
+        yield from records
+    except PermanentError as error:
+        if error.code != "conflict":
+            raise
 
 
 def _since_known(

@@ -5,9 +5,10 @@ https://docs.github.com/rest/using-the-rest-api/using-pagination-in-the-rest-api
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from array import array
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final, TypeVar
 
 import msgspec
@@ -21,6 +22,8 @@ T = TypeVar("T")
 Params = Mapping[str, str | int]
 
 PER_PAGE: Final = 100
+# Between the `Date` of a response and the times in its records.
+CLOCK_SKEW: Final = timedelta(minutes=1)
 
 
 class Dated(msgspec.Struct):
@@ -72,8 +75,9 @@ class Repository:
 
         In this order a record that changes during the walk leaves its place, and the record after
         the page just read moves into it, unseen. A whole listing is therefore counted first, walked
-        page by page, and where anything moved or vanished meanwhile that part is read again by
-        time. Everything else is short and read by time at once: nothing can slip out of that.
+        page by page, and where a record that was listed moved or vanished meanwhile, what lies
+        behind it is read again by time. Everything else is short and read by time at once: nothing
+        can slip out of that.
         """
         query = {**params, "sort": "updated", "direction": "asc", "per_page": PER_PAGE}
         if since > EARLIEST or until:
@@ -84,24 +88,25 @@ class Repository:
         run.expected_items = total
         if not total:
             return
-        read_until: list[tuple[datetime, datetime]] = []
-        moves: list[datetime] = []
-        for page in self._pages(run, path, query):
+        listed: list[array[int]] = []  # 8 bytes a record: whole listings are long.
+        bounds: list[datetime] = []
+        moved_from: list[int] = []
+        for number, page in enumerate(self._pages(run, path, query)):
+            listed.append(array("q"))
             for record in page.data:
-                dated = _read(record)
-                if dated and dated.updated_at >= started:
+                if dated := _read(record):
                     total += dated.created_at >= started
-                    if dated.created_at < started:
-                        moves.append(dated.updated_at)
+                    key = hash(dated.node_id)
+                    if dated.updated_at >= started - CLOCK_SKEW:
+                        moved_from += [n for n, keys in enumerate(listed[:number]) if key in keys]
+                    listed[number].append(key)
                 total -= 1
                 yield record
-            if page.data and (last := _read(page.data[-1])):
-                read_until.append((page.date, last.updated_at))
+            bounds.append(_last_change(page.data) or (bounds[-1] if bounds else since))
         if total > 0:  # Something counted was deleted: anywhere a record may have slipped by.
             yield from self._list_by_time(run, path, since, None, query)
-        elif moves and len(read_until) > 1:
-            safe = [bound for date, bound in read_until if date < min(moves)]
-            yield from self._list_by_time(run, path, safe[-1] if safe else since, None, query)
+        elif moved_from:  # Every page after the first that lost a record may have begun too late.
+            yield from self._list_by_time(run, path, bounds[min(moved_from)], None, query)
 
     def _list_by_time(
         self, run: ResourceRun, path: str, since: datetime, until: datetime | None, query: Params
@@ -115,8 +120,8 @@ class Repository:
                 yield record
             if "next" not in page.links:
                 return
-            last = _read(page.data[-1]) if page.data else None
-            if last is None or last.updated_at <= since:
+            last = _last_change(page.data)
+            if last is None or last <= since:
                 raise PermanentError(
                     f"github.{run.resource}",
                     f"more than {PER_PAGE} records changed in the second {to_text(since)}",
@@ -124,7 +129,7 @@ class Repository:
                     "read it whole with --full",
                     code="incomplete",
                 )
-            since = last.updated_at
+            since = last
 
     def _count(self, run: ResourceRun, path: str, query: Params) -> tuple[int, datetime]:
         """How many records a listing has (the last page at one a page), and the server's time."""
@@ -147,6 +152,11 @@ def _read(record: msgspec.Raw) -> Dated | None:
         return msgspec.json.decode(record, type=Dated)
     except msgspec.MsgspecError:
         return None  # It becomes a dead letter where the event is made; the walk goes on.
+
+
+def _last_change(records: Sequence[msgspec.Raw]) -> datetime | None:
+    """The last change on a page in the order of changes, of what can be read."""
+    return next((dated.updated_at for r in reversed(records) if (dated := _read(r))), None)
 
 
 def to_text(moment: datetime) -> str:

@@ -58,7 +58,7 @@ RESOURCES: Final = {
     "issue_comments": Resource(EVENTS, "repository"),
     "review_comments": Resource(EVENTS, "repository"),
     "pull_requests": Resource(EVENTS, "repository"),
-    "reviews": Resource(EVENTS, "repository"),
+    "reviews": Resource(EVENTS, "repository", follows="pull_requests"),
     "issue_events": Resource(EVENTS, "repository"),
     "commits": Resource(EVENTS, "repository"),
 }
@@ -125,8 +125,8 @@ def updated(
 
     @dlt.resource(name=name, **EVENTS)
     def rows(occurred_at: Cursor = CURSOR) -> Iterator[pa.Table]:
-        since, until = occurred_at.start_value or EARLIEST, occurred_at.end_value
-        records = repository.fetch_changed(run, path, since, until, params)
+        since = occurred_at.start_value or EARLIEST
+        records = repository.fetch_changed(run, path, since, request.end, params)
         yield from to_batches(records, run, _updated_keys)
 
     return rows(request.cursor(OVERLAP_SECONDS))

@@ -52,8 +52,8 @@ RESOURCES: Final = {
     "users": Resource(LISTING, "workspace"),
     "data_sources": Resource(EVENTS, "workspace"),
     "pages": Resource(EVENTS, "workspace"),
-    "page_contents": Resource(EVENTS, "workspace"),
-    "comments": Resource(EVENTS, "workspace"),
+    "page_contents": Resource(EVENTS, "workspace", follows="pages"),
+    "comments": Resource(EVENTS, "workspace", follows="pages"),
 }
 
 

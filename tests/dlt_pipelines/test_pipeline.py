@@ -1,0 +1,544 @@
+"""Raw events arrive once, stay, and are never shown half: cursors, windows, listings, restarts."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from datetime import UTC, datetime, timedelta
+
+import duckdb
+import pytest
+from filelock import FileLock
+
+from dlt_pipelines import SOURCES, pipeline
+from dlt_pipelines.http import PermanentError
+from dlt_pipelines.ledger import Trigger
+from include import steps, warehouse
+from include.sandbox import Sandbox
+from include.sandbox.faults import Fault
+from tests.installation import Installation
+from tests.workspaces import (
+    REPO,
+    START,
+    at,
+    commit,
+    gauge,
+    github,
+    issue,
+    issue_event,
+    label,
+    pull_request,
+)
+
+SOURCES_YML = """
+sources:
+- {name: github, type: github, owner: tidewater-labs, secret: GITHUB_TOKEN,
+   repositories: [{name: tidewater-labs/gauge}]}
+- {name: mirror, type: github, owner: tidewater-labs, secret: GITHUB_TOKEN,
+   repositories: [{name: tidewater-labs/gauge}]}
+"""
+RESOURCES = tuple(SOURCES["github"].resources)
+
+
+def repo(installation):
+    return installation.sandbox.workspace.github(REPO)
+
+
+def current_labels(installation, connection: str = "github") -> list[str]:
+    return installation.column(
+        "select external_id from raw_github.labels where _dlt_valid_to is null"
+        " and connection_id = $connection order by all",
+        connection=connection,
+    )
+
+
+def issue_ids(installation) -> list[str]:
+    return installation.column(
+        "select external_id from raw_github.issues order by occurred_at, external_id"
+    )
+
+
+@pytest.fixture(scope="module")
+def synced_data(tmp_path_factory):
+    """The data folder after a first sync of `gauge()`: made once, copied by tests."""
+    with Sandbox(gauge()) as sandbox:
+        data = tmp_path_factory.mktemp("synced") / "data"
+        Installation.beside(sandbox, data).sync()
+    return data
+
+
+@pytest.fixture
+def synced(sandbox_of, synced_data, tmp_path):
+    """An installation that has synced `gauge()` once."""
+    shutil.copytree(synced_data, tmp_path / "data")
+    return Installation.beside(sandbox_of(gauge()), tmp_path / "data")
+
+
+# Rows
+
+
+def test_a_first_sync_loads_every_object_once_as_the_provider_sent_it(sandbox_of, install):
+    installation = install(sandbox_of(gauge()))
+    (done,) = installation.sync()
+    assert done["rows_added"] == 11
+    expected = {
+        "repositories": [("R_kgDOKmVtQA", None)],
+        "labels": [("LA_9", None)],
+        "milestones": [("MI_10", None)],
+        "issues": [("I_1", 10), ("I_2", 200)],
+        "issue_comments": [("IC_4", 40)],
+        "review_comments": [("PRC_5", 50)],
+        "pull_requests": [("PR_3", 30)],
+        "reviews": [("PRR_6", 60)],
+        "issue_events": [("E_7", 70)],
+        "commits": [(commit(8)["sha"], 480)],
+    }
+    expected["repositories"] = [(repo(installation).repository["node_id"], None)]
+    for table in RESOURCES:
+        rows = installation.query(
+            f"select connection_id, container, external_id, operation, origin, sync_id,"
+            f" occurred_at, payload from raw_github.{table} order by occurred_at"
+        )
+        assert [row[:6] for row in rows] == [
+            ("github", REPO, external_id, "upsert", "poll", done["sync_id"])
+            for external_id, _ in expected[table]
+        ]
+        for row, (_, seconds) in zip(rows, expected[table], strict=True):
+            if table not in ("repositories", "labels", "milestones"):
+                assert row[6] == START + timedelta(seconds=seconds)
+    payloads = installation.column("select payload from raw_github.issues order by occurred_at")
+    assert [payload.encode() for payload in payloads] == repo(installation).issues.raw()
+
+
+def test_a_second_sync_adds_nothing_and_costs_one_request_per_resource(synced):
+    before = synced.raw()
+    synced.asked()
+    (done,) = synced.sync()
+    assert done["rows_added"] == 0
+    assert synced.raw() == before
+    # Reviews of a settled pull request are not asked for again.
+    assert [exchange.path.removeprefix(f"/repos/{REPO}") for exchange in synced.asked()] == [
+        "",
+        "/labels",
+        "/milestones",
+        "/issues",
+        "/issues/comments",
+        "/pulls/comments",
+        "/pulls",
+        "/issues/events",
+        "/commits",
+    ]
+
+
+def test_a_change_adds_one_row_and_keeps_the_one_before(synced):
+    repo(synced).issues.upsert(issue(1, 300, title="Renamed", created_at=at(10)))
+    (done,) = synced.sync(resources=["issues"])
+    assert done["rows_added"] == 1
+    assert synced.query(
+        "select external_id, occurred_at, payload ->> 'title' from raw_github.issues order by all"
+    ) == [
+        ("I_1", START + timedelta(seconds=10), issue(1, 10)["title"]),
+        ("I_1", START + timedelta(seconds=300), "Renamed"),
+        ("I_2", START + timedelta(seconds=200), issue(2, 200)["title"]),
+    ]
+
+
+def test_the_ledger_of_a_sync_says_what_it_read_and_what_it_cost(sandbox_of, install):
+    installation = install(sandbox_of(gauge()))
+    (done,) = installation.sync()
+    events = installation.query(
+        "select event, resource, details from raw_headwater.sync_events"
+        " where sync_id = $id order by occurred_at",
+        id=done["sync_id"],
+    )
+    assert [event[:2] for event in events] == [
+        ("started", None),
+        *(("extracted", name) for name in RESOURCES),
+        ("loaded", None),
+    ]
+    issues = json.loads(events[1 + RESOURCES.index("issues")][2])
+    for name in ("started_at", "completed_at", "bytes_received", "rate_limit_remaining"):
+        assert issues.pop(name)
+    assert issues == {
+        "cursor_before": None,
+        "cursor_after": "2026-03-01T00:03:20+00:00",
+        "items_processed": 2,
+        "items_succeeded": 2,
+        "items_failed": 0,
+        "expected_items": 2,
+        "is_complete": True,
+        "requests_made": 2,
+        "requests_not_modified": 0,
+        "rate_limit_wait_seconds": 0.0,
+    }
+    loaded = json.loads(events[-1][2])
+    assert loaded["rows_added"] == {name: 2 if name == "issues" else 1 for name in RESOURCES}
+    assert len(loaded["load_ids"]) == 1
+
+
+# Cursors
+
+
+def test_a_cursor_overlaps_by_a_minute_and_a_late_row_inside_it_is_found(synced):
+    assert synced.cursors("github", REPO)["issues"] == "2026-03-01T00:03:20+00:00"
+    synced.asked()
+    repo(synced).issues.upsert(issue(20, 141))  # Replicated late, inside the overlap.
+    repo(synced).issues.upsert(issue(21, 139))  # Before it: nobody could know.
+    synced.sync()
+    (asked,) = [e for e in synced.asked() if e.path.endswith("/issues")]
+    assert "since=2026-03-01T00%3A02%3A20Z" in asked.query
+    assert issue_ids(synced) == ["I_1", "I_20", "I_2"]
+    assert synced.cursors("github", REPO)["issues"] == "2026-03-01T00:03:20+00:00"
+
+
+def test_a_failing_resource_leaves_every_cursor_and_row_of_the_container(synced):
+    before, cursors = synced.raw(), synced.cursors("github", REPO)
+    repo(synced).issues.upsert(issue(20, 900))
+    synced.sandbox.faults.add(Fault(kind="status", status=422, path="/issues/events$"))
+    (failure,) = synced.failing_sync()
+    assert str(failure).startswith("github.issue_events: GET ")
+    assert (synced.raw(), synced.cursors("github", REPO)) == (before, cursors)
+    assert [done["rows_added"] for done in synced.sync()] == [1]
+    assert issue_ids(synced) == ["I_1", "I_2", "I_20"]
+
+
+def test_one_failing_repository_does_not_hold_up_the_other(sandbox_of, install):
+    rows = {"issues": [issue(1)]}
+    names = {REPO: rows, "tidewater-labs/other": {"issues": [issue(2)]}}
+    installation = install(sandbox_of(github(names)))
+    installation.sandbox.faults.add(Fault(kind="status", status=422, path="/gauge/labels"))
+    (failure,) = installation.failing_sync()
+    assert "/repos/tidewater-labs/gauge/labels answered 422" in str(failure)
+    assert issue_ids(installation) == ["I_2"]
+    assert [done["container"] for done in installation.sync()] == [REPO, "tidewater-labs/other"]
+    assert sorted(issue_ids(installation)) == ["I_1", "I_2"]
+
+
+# Windows and full reads
+
+
+def test_a_window_reads_exactly_its_interval_and_leaves_the_live_cursor(synced):
+    cursors = synced.cursors("github", REPO)
+    repo(synced).issues.delete(1)
+    for number, seconds in ((30, 99), (31, 100), (32, 149), (33, 150)):
+        repo(synced).issues.upsert(issue(number, seconds))
+        repo(synced).pull_requests.upsert(pull_request(number + 10, seconds))
+        repo(synced).issue_events.upsert(issue_event(number + 20, seconds))
+    synced.asked()
+    window = {"start": START + timedelta(seconds=100), "end": START + timedelta(seconds=150)}
+    (done,) = synced.sync(mode="window", **window)
+    added = {
+        table: synced.query(
+            f"select external_id, origin from raw_github.{table} where sync_id = $id order by all",
+            id=done["sync_id"],
+        )
+        for table in RESOURCES
+    }
+    assert {table: rows for table, rows in added.items() if rows} == {
+        "issues": [("I_31", "backfill"), ("I_32", "backfill")],
+        "pull_requests": [("PR_41", "backfill"), ("PR_42", "backfill")],
+        "issue_events": [("E_51", "backfill"), ("E_52", "backfill")],
+    }
+    assert synced.cursors("github", REPO) == cursors
+    # Listings have no times, so that a window says nothing about them.
+    assert not any(e.path.endswith(("/labels", "/milestones")) for e in synced.asked())
+    assert len(current_labels(synced)) == 1
+
+
+def test_a_full_read_reads_everything_again_and_leaves_the_live_cursor(synced):
+    cursors = synced.cursors("github", REPO)
+    repo(synced).issues.upsert(issue(21, 5))  # Too old for the cursor.
+    repo(synced).commits.upsert(commit(1))
+    (done,) = synced.sync(mode="full")
+    assert done["rows_added"] == 2
+    assert issue_ids(synced) == ["I_21", "I_1", "I_2"]
+    assert synced.cursors("github", REPO) == cursors
+    assert [done["rows_added"] for done in synced.sync()] == [0]
+
+
+def test_a_full_read_takes_more_changes_in_a_second_than_an_incremental_one(synced):
+    for number in range(100, 250):
+        repo(synced).issues.upsert(issue(number, 500))
+    (failure,) = synced.failing_sync(resources=["issues"])
+    assert "more than 100 records changed in the second 2026-03-01T00:08:20Z" in str(failure)
+    assert str(failure).endswith("read it whole with --full")
+    (done,) = synced.sync(mode="full", resources=["issues"])
+    assert done["rows_added"] == 150
+
+
+def test_one_resource_alone_moves_no_cursor_but_its_own(sandbox_of, install):
+    installation = install(sandbox_of(gauge()))
+    (done,) = installation.sync(resources=["issues"])
+    assert done["rows_added"] == 2
+    assert list(installation.cursors("github", REPO)) == ["issues"]
+    assert [e.path for e in installation.asked()] == [f"/repos/{REPO}/issues"] * 2
+
+
+@pytest.mark.parametrize("alone", ["reviews", "pull_requests"])
+def test_reading_reviews_or_pull_requests_alone_loses_none_of_the_other(sandbox_of, install, alone):
+    pulls = [pull_request(3, 30), pull_request(11, 3_000)]
+    installation = install(sandbox_of(gauge(pull_requests=pulls)))
+    installation.sync(resources=[alone])
+    installation.sync()
+    query = "select external_id from raw_github.pull_requests order by all"
+    assert installation.column(query) == ["PR_11", "PR_3"]
+    assert installation.column("select external_id from raw_github.reviews") == ["PRR_6"]
+
+
+@pytest.mark.parametrize("table, path", [("issues", "/issues$"), ("labels", "/labels$")])
+def test_a_record_that_is_listed_twice_is_one_row(sandbox_of, install, table, path):
+    installation = install(sandbox_of(gauge()))
+    installation.sandbox.faults.add(Fault(kind="duplicate", path=path, times=None))
+    installation.sync(resources=[table])
+    ids = installation.column(f"select event_id from raw_github.{table}")
+    assert len(ids) == len(set(ids)) == {"issues": 2, "labels": 1}[table]
+
+
+# Complete listings
+
+
+def test_a_label_that_is_gone_is_retired_and_its_version_stays(sandbox_of, install):
+    installation = install(sandbox_of(gauge(labels=[label(1), label(2)])))
+    installation.sync(resources=["labels"])
+    repo(installation).labels.delete(1)
+    installation.sync(resources=["labels"])
+    assert current_labels(installation) == ["LA_2"]
+    assert installation.column("select external_id from raw_github.labels order by all") == [
+        "LA_1",
+        "LA_2",
+    ]
+
+
+def test_the_last_label_that_is_gone_is_retired_too(sandbox_of, install):
+    installation = install(sandbox_of(gauge(labels=[label(1)])))
+    installation.sync(resources=["labels"])
+    repo(installation).labels.delete(1)
+    installation.sync(resources=["labels"])
+    rows = installation.query(
+        "select external_id, operation, _dlt_valid_to is null, payload ->> 'reason'"
+        " from raw_github.labels order by all"
+    )
+    assert rows == [("*", "delete", True, "empty_listing"), ("LA_1", "upsert", False, None)]
+    repo(installation).labels.upsert(label(2))
+    installation.sync(resources=["labels"])
+    assert current_labels(installation) == ["LA_2"]
+
+
+def test_a_label_that_goes_back_to_what_it_was_is_current_again(sandbox_of, install):
+    installation = install(sandbox_of(gauge(labels=[label(1, color="aaaaaa")])))
+    for color in ("aaaaaa", "bbbbbb", "aaaaaa"):
+        repo(installation).labels.upsert(label(1, color=color))
+        installation.sync(resources=["labels"])
+        rows = installation.column(
+            "select payload ->> 'color' from raw_github.labels where _dlt_valid_to is null"
+        )
+        assert rows == [color]
+    history = installation.query(
+        "select payload ->> 'color', _dlt_valid_to is null from raw_github.labels"
+        " order by _dlt_valid_from"
+    )
+    assert history == [("aaaaaa", False), ("bbbbbb", False), ("aaaaaa", True)]
+
+
+def test_two_connections_of_one_repository_do_not_retire_each_others_rows(sandbox_of, install):
+    installation = install(sandbox_of(gauge()), sources=SOURCES_YML)
+    installation.sync("github")
+    installation.sync("mirror")
+    installation.sync("github")
+    assert current_labels(installation, "github") == ["LA_9"]
+    assert current_labels(installation, "mirror") == ["LA_9"]
+    assert installation.query(
+        "select connection_id, count(*) from raw_github.issues group by all order by all"
+    ) == [("github", 2), ("mirror", 2)]
+    assert [done["rows_added"] for done in installation.sync("mirror")] == [0]
+
+
+def test_equal_labels_of_two_repositories_are_two_rows(sandbox_of, install):
+    names = {REPO: {"labels": [label(1)]}, "tidewater-labs/other": {"labels": [label(1)]}}
+    installation = install(sandbox_of(github(names)))
+    installation.sync(resources=["labels"])
+    assert current_labels(installation) == ["LA_1", "LA_1"]
+    repo(installation).labels.delete(1)
+    installation.sync(resources=["labels"])
+    assert installation.query(
+        "select container, external_id from raw_github.labels"
+        " where _dlt_valid_to is null order by all"
+    ) == [(REPO, "*"), ("tidewater-labs/other", "LA_1")]
+
+
+# Restarts
+
+
+def test_cursors_come_back_from_the_warehouse_after_the_local_state_was_lost(synced):
+    cursors, before = synced.cursors("github", REPO), synced.raw()
+    shutil.rmtree(synced.settings.data / "pipelines")
+    synced.asked()
+    (done,) = synced.sync()
+    assert done["rows_added"] == 0
+    assert len(synced.asked()) == 9
+    assert (synced.cursors("github", REPO), synced.raw()) == (cursors, before)
+
+
+def test_a_new_warehouse_is_filled_from_the_beginning(synced):
+    before = synced.raw()
+    synced.settings.warehouse.unlink()
+    (done,) = synced.sync()
+    assert done["rows_added"] == 11
+    assert synced.raw() == before
+
+
+def extract(installation, name: str = "github", **options):
+    steps.prepare(installation.settings, name)
+    return steps.extract(installation.settings, name, REPO, **options)
+
+
+def test_what_was_extracted_is_invisible_until_it_is_loaded(sandbox_of, install):
+    installation = install(sandbox_of(gauge()))
+    extract(installation)
+    assert all(not rows for rows in installation.raw().values())
+    (done,) = steps.load(installation.settings, "github")
+    assert done["rows_added"] == 11
+    assert steps.load(installation.settings, "github") == []
+
+
+def test_a_package_that_was_not_loaded_is_loaded_by_the_next_sync(sandbox_of, install):
+    installation = install(sandbox_of(gauge()))
+    waiting = extract(installation)
+    repo(installation).issues.upsert(issue(20, 900))
+    ended = installation.sync()
+    assert ended[0]["sync_id"] == waiting["sync_id"]
+    assert [done["rows_added"] for done in ended] == [11, 1]
+    assert issue_ids(installation) == ["I_1", "I_2", "I_20"]
+
+
+def test_a_package_lost_with_its_folder_is_not_called_loaded(sandbox_of, install):
+    installation = install(sandbox_of(gauge()))
+    lost = extract(installation)
+    shutil.rmtree(installation.settings.data / "pipelines")
+    (done,) = installation.sync()
+    assert (done["sync_id"] == lost["sync_id"], done["rows_added"]) == (False, 11)
+    assert installation.column(
+        "select event from raw_headwater.sync_events"
+        " where sync_id = $id and resource is null order by occurred_at",
+        id=lost["sync_id"],
+    ) == ["started", "interrupted"]
+
+
+def test_a_load_that_fails_keeps_its_package_and_says_so(sandbox_of, install, monkeypatch):
+    installation = install(sandbox_of(gauge()))
+    waiting = extract(installation)
+    with duckdb.connect(str(installation.settings.warehouse)) as db:
+        db.execute("alter table raw_github.issues rename to hidden")
+        db.execute("create view raw_github.issues as select 1 as event_id")
+    with pytest.raises(PermanentError) as caught:
+        steps.load(installation.settings, "github")
+    assert caught.value.code == "load_failed"
+    assert str(caught.value).startswith(f"github.{REPO}: load failed: ")
+    assert "; expected the package to commit; run again:" in str(caught.value)
+    with duckdb.connect(str(installation.settings.warehouse)) as db:
+        db.execute("drop view raw_github.issues")
+        db.execute("alter table raw_github.hidden rename to issues")
+    (done,) = steps.load(installation.settings, "github")
+    assert (done["sync_id"], done["rows_added"]) == (waiting["sync_id"], 11)
+    assert issue_ids(installation) == ["I_1", "I_2"]
+    assert installation.column(
+        "select event from raw_headwater.sync_events"
+        " where sync_id = $id and resource is null order by occurred_at",
+        id=waiting["sync_id"],
+    ) == ["started", "failed", "loaded"]
+
+
+def test_loading_the_ledger_twice_adds_no_line_twice(sandbox_of, install):
+    installation = install(sandbox_of(gauge()))
+    extract(installation)
+    settings = installation.settings
+    counts = []
+    for _ in range(2):
+        with warehouse.writer(settings) as db:
+            pipeline.load_ledger(settings.store, db, settings.source_rows())
+        counts.append(installation.query("select count(*) from raw_headwater.sync_events"))
+    assert counts[0] == counts[1] == [(11,)]
+    assert len(settings.store.ledger.files()) == 1  # It is open: its load has not come.
+
+
+def test_a_source_that_is_no_longer_configured_keeps_its_row_and_says_so(sandbox_of, install):
+    installation = install(sandbox_of(gauge()), sources=SOURCES_YML)
+    installation.sync("mirror", resources=["issues"])
+    file = installation.settings.sources_file
+    file.write_text(SOURCES_YML.split("- {name: mirror")[0])
+    again = Installation.beside(installation.sandbox, installation.settings.data, file.read_text())
+    again.sync("github", resources=["issues"])
+    assert again.query(
+        "select connection_id, is_configured from raw_headwater.sources order by all"
+    ) == [("github", True), ("mirror", False)]
+
+
+# Locks
+
+
+def test_a_container_that_is_being_read_is_not_read_twice(sandbox_of, install):
+    installation = install(sandbox_of(gauge()))
+    steps.prepare(installation.settings, "github")
+    name = pipeline._pipeline_name("github", REPO)
+    with FileLock(installation.settings.data / "locks" / f"{name}.lock"):
+        with pytest.raises(PermanentError) as caught:
+            steps.extract(installation.settings, "github", REPO)
+        assert steps.load(installation.settings, "github") == []
+    assert str(caught.value) == (
+        f"github.{REPO}: another sync of this container is running; expected one at a time;"
+        " wait for it to end"
+    )
+    assert installation.asked() == []
+
+
+def test_a_load_leaves_alone_what_is_still_being_read(sandbox_of, install):
+    installation = install(sandbox_of(gauge()))
+    alive = installation.settings.store.ledger.start(
+        "github", "github", REPO, mode="full", resources=["issues"], trigger=Trigger()
+    )
+    assert steps.load(installation.settings, "github") == []
+    assert installation.settings.store.ledger.files() == [alive.path]
+    assert installation.column("select event from raw_headwater.sync_events") == ["started"]
+
+
+def test_a_sync_that_died_is_closed_as_interrupted_by_the_next_one(sandbox_of, install):
+    installation = install(sandbox_of(gauge()))
+    died = installation.settings.store.ledger.start(
+        "github", "github", REPO, mode="full", resources=["issues"], trigger=Trigger()
+    )
+    installation.sync()
+    assert installation.query(
+        "select event, details from raw_headwater.sync_events"
+        " where sync_id = $id order by occurred_at",
+        id=died.sync_id,
+    )[-1] == (
+        "interrupted",
+        (
+            '{"stage":"extract","error_message":"github.tidewater-labs/gauge: the process ended'
+            ' during extract; expected it to finish; run again"}'
+        ),
+    )
+    assert installation.settings.store.ledger.files() == []
+
+
+def test_nothing_that_is_secret_lies_in_the_data_folder(sandbox_of, install):
+    workspace = gauge()
+    workspace.tokens = {"sesame-open-please"}
+    installation = install(sandbox_of(workspace))
+    installation.settings._lookup = {"GITHUB_TOKEN": "sesame-open-please"}.get
+    installation.settings.__dict__.pop("sources", None)
+    file = installation.settings.sources_file
+    url = f"base_url: {installation.sandbox.url}/github, secret"
+    file.write_text(SOURCES_YML.replace("secret", url, 1))
+    installation.sync()
+    found = [
+        str(path)
+        for path in installation.settings.data.rglob("*")
+        if path.is_file() and b"sesame-open-please" in path.read_bytes()
+    ]
+    assert found == []
+    assert issue_ids(installation) == ["I_1", "I_2"]
+
+
+def test_now_lies_after_every_time_used_here():
+    assert START + timedelta(days=2) < datetime.now(UTC)
