@@ -1,0 +1,364 @@
+"""Measures Headwater beside other ways to do the same, in one run: `make benchmark`.
+
+Writes the table to data/benchmarks.md. Contenders run one at a time, each in a fresh process,
+against the same server; where a number says so it is the median of several runs, in turns.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sqlite3
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from include import demo, steps
+from include.settings import ROOT, Settings
+from tests.benchmarks import contenders, peers, sync_requests
+from tests.benchmarks.contenders import Clock, Measured
+from tests.benchmarks.records import Records
+from tests.benchmarks.server import serving, show
+
+console = Console(highlight=False, width=150)
+PACKAGES = ("dlt", "duckdb", "pyarrow", "msgspec", "httpx", "dbt-core", "dbt-duckdb")
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much is measured, and how often."""
+
+    small: int = 50_000
+    large: int = 200_000
+    peers: int = 10_000
+    changed: int = 1_000
+    repeats: int = 3
+
+
+QUICK = Sizes(2_000, 5_000, 500, 100, 1)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table; `is_met` is None where there is no target."""
+
+    what: str
+    value: str
+    target: str = ""
+    is_met: bool | None = None
+
+    @property
+    def verdict(self) -> str:
+        return {True: "yes", False: "no", None: ""}[self.is_met]
+
+
+@dataclass
+class Benchmark:
+    """One run: a folder to work in, the server, and what was measured so far."""
+
+    folder: Path
+    environments: Path
+    sizes: Sizes
+    records: Records
+    url: str
+    runs: dict[tuple[str, int], list[Measured]] = field(default_factory=dict)
+
+    def measure(self, names: tuple[str, ...], count: int) -> None:
+        """Run contenders in turns, unless this run has measured them already."""
+        missing = [name for name in names if (name, count) not in self.runs]
+        show(self.url, count)
+        for _ in range(self.sizes.repeats):
+            for name in missing:
+                measured = contenders.run(name, self.url, fresh(self.run_folder(name, count)))
+                if measured.records != count:
+                    raise RuntimeError(f"{name}: {measured.records} records; expected {count}")
+                self.note(name, count, measured)
+
+    def note(self, name: str, count: int, measured: Measured) -> None:
+        self.runs.setdefault((name, count), []).append(measured)
+        steps_taken = ", ".join(f"{step} {s:.2f} s" for step, s in measured.parts.items())
+        console.print(f"  {name}: {count:,} records at {measured.rate:,.0f}/s ({steps_taken})")
+
+    def run_folder(self, name: str, count: int) -> Path:
+        return self.folder / f"{name}-{count}"
+
+    def rate(self, name: str, count: int) -> float:
+        """Records a second, the median of the runs."""
+        return median(run.rate for run in self.runs[name, count])
+
+    def peak(self, name: str, count: int) -> int:
+        """Bytes of memory, the highest of the runs."""
+        return max(run.peak_bytes for run in self.runs[name, count])
+
+
+def load(bench: Benchmark) -> list[Row]:
+    """Raw load beside hand-written code; memory; bytes on disk."""
+    small, large = bench.sizes.small, bench.sizes.large
+    rows = []
+    for count in (small, large):
+        bench.measure(("headwater", "hand_written"), count)
+        ours, theirs = bench.rate("headwater", count), bench.rate("hand_written", count)
+        value = f"{ours / theirs:.2f} ({ours:,.0f} beside {theirs:,.0f} records/s)"
+        what = f"load of {count:,} issues, extract and load, beside hand-written code"
+        rows.append(Row(what, value, "at least 0.7", ours / theirs >= 0.7))
+    prepare = median(run.parts["prepare"] for run in bench.runs["headwater", large])
+    rows.append(
+        Row("making the tables of a new warehouse, once, not in the above", f"{prepare:.1f} s")
+    )
+    low, high = bench.peak("headwater", small), bench.peak("headwater", large)
+    rows += [
+        Row(
+            f"peak memory at {large:,}, in one process",
+            f"{high / 1e6:.0f} MB",
+            "under 900 MB",
+            high < 9e8,
+        ),
+        Row(
+            f"peak memory at {large:,} beside {small:,}",
+            f"{high / low:.2f} ({high / 1e6:.0f} beside {low / 1e6:.0f} MB)",
+            "at most 1.3",
+            high / low <= 1.3,
+        ),
+        Row(
+            f"the same of hand-written code at {large:,}",
+            f"{bench.peak('hand_written', large) / 1e6:.0f} MB",
+        ),
+    ]
+    for count in (small, large):
+        file = bench.run_folder("headwater", count) / "warehouse.duckdb"
+        share = file.stat().st_size / bench.records.size(count)
+        rows.append(Row(f"bytes on disk per byte of JSON, {count:,} issues", f"{share:.3f}"))
+    return rows
+
+
+def beside_peers(bench: Benchmark) -> list[Row]:
+    """Raw load beside dlt's defaults and beside a Singer tap and target."""
+    sizes = bench.sizes
+    bench.measure(("headwater",), sizes.small)
+    bench.measure(("dlt_defaults",), sizes.peers)
+    ours = bench.rate("headwater", sizes.small)
+    theirs = bench.rate("dlt_defaults", sizes.peers)
+    what = f"load beside dlt's defaults ({sizes.small:,} beside {sizes.peers:,} issues)"
+    value = f"{ours / theirs:.1f} times ({ours:,.0f} beside {theirs:,.0f} records/s)"
+    rows = [Row(what, value, "at least 25 times", ours / theirs >= 25)]
+    what = f"load beside tap-github | target-duckdb ({sizes.small:,} beside {sizes.peers:,} issues)"
+    try:
+        for _ in range(sizes.repeats):
+            folder = fresh(bench.run_folder("singer", sizes.peers))
+            measured = peers.run(bench.url, sizes.peers, folder, bench.environments)
+            bench.note("singer", sizes.peers, measured)
+    except peers.PeerError as error:
+        return [*rows, Row(what, f"not measured: {error}", "at least 8 times", False)]
+    theirs = bench.rate("singer", sizes.peers)
+    value = f"{ours / theirs:.1f} times ({ours:,.0f} beside {theirs:,.0f} records/s)"
+    return [*rows, Row(what, value, "at least 8 times", ours / theirs >= 8)]
+
+
+def merge(bench: Benchmark) -> list[Row]:
+    """Loading changes into a large table, beside appending the same."""
+    count, changed = bench.sizes.large, bench.sizes.changed
+    bench.measure(("headwater",), count)
+    loaded = bench.run_folder("headwater", count)
+    show(bench.url, count + changed)
+    seconds: dict[str, list[float]] = {"merge": [], "append": []}
+    for _ in range(bench.sizes.repeats):
+        for name, measured in seconds.items():
+            folder = fresh(bench.run_folder(name, changed))
+            shutil.copytree(loaded, folder)
+            run = contenders.run(name, bench.url, folder)
+            if run.records < changed:
+                raise RuntimeError(f"{name}: {run.records} records; expected {changed}")
+            bench.note(name, changed, run)
+            measured.append(run.seconds)
+    merged, appended = median(seconds["merge"]), median(seconds["append"])
+    what = f"merge of {changed:,} changed issues into {count:,}, beside appending the same package"
+    value = f"{merged / appended:.2f} ({merged:.2f} beside {appended:.2f} s)"
+    return [Row(what, value, "at most 1.5", merged / appended <= 1.5)]
+
+
+def count_requests(bench: Benchmark) -> list[Row]:
+    """Requests of a first sync and of one in which nothing has changed, on the demo workspace."""
+    first, again = sync_requests.sync_demo_twice(fresh(bench.folder / "requests"))
+    rows = []
+    for source, containers in CONTAINERS.items():
+        asked, beyond = of(source, first.counts), of(source, first.beyond_pages)
+        rows.append(
+            Row(
+                f"{source}, first sync: requests",
+                f"{listed(asked)}; of these no page of a listing: {listed(beyond) or 'none'}",
+                f"pages, and at most {containers} a resource ({containers} containers)",
+                all(count <= containers for count in beyond.values()),
+            )
+        )
+        asked = of(source, again.counts)
+        rows.append(
+            Row(
+                f"{source}, sync without changes: requests",
+                listed(asked),
+                f"at most {containers} a resource ({containers} containers)",
+                all(count <= containers for count in asked.values()),
+            )
+        )
+    return rows
+
+
+CONTAINERS = {"github": 2, "linear": 2, "notion": 1}  # That list one resource, in the demo.
+
+
+def of(source: str, counts: Counter[sync_requests.Resource]) -> dict[str, int]:
+    """The counts of one source by resource."""
+    return {name: count for (owner, name), count in sorted(counts.items()) if owner == source}
+
+
+def listed(counts: dict[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in counts.items())
+
+
+def transform(bench: Benchmark) -> list[Row]:
+    """A build in which nothing has changed: dbt alone, the step, and the Airflow task."""
+    folder = fresh(bench.folder / "transform")
+    sync_requests.sync_demo_twice(folder)
+    settings = Settings(folder, secret_lookup=lambda _: None)
+    for _ in range(2):  # The second finds the schema that the first created.
+        steps.transform(settings)
+    seconds: dict[str, list[float]] = {"dbt": [], "step": [], "task": [], "run": []}
+    for _ in range(bench.sizes.repeats):
+        clock = Clock()
+        steps.dbt(settings, "build", "--exclude-resource-type", "unit_test")
+        seconds["dbt"].append(clock.lap())
+        steps.transform(settings)
+        seconds["step"].append(clock.lap())
+        demo._run_dags(settings, ["transform"], lambda *_: None)
+        task, run = airflow_seconds(settings)
+        seconds["task"].append(task)
+        seconds["run"].append(run)
+    dbt, step, task, run = (median(seconds[name]) for name in ("dbt", "step", "task", "run"))
+    console.print(f"  dbt build {dbt:.1f} s, step {step:.1f} s, task {task:.1f} s, DAG {run:.1f} s")
+    return [
+        Row("no-change `dbt build` of the demo, tests included", f"{dbt:.1f} s"),
+        Row("the same with the sync ledger loaded first (`headwater transform`)", f"{step:.1f} s"),
+        Row(
+            "Airflow's task transform.build (ledger and dbt, its start_date to end_date) beside"
+            " bare `dbt build`",
+            f"{task / dbt:.2f} ({task:.1f} beside {dbt:.1f} s)",
+            "at most 1.3",
+            task / dbt <= 1.3,
+        ),
+        Row("the whole DAG run, with publish and docs, start_date to end_date", f"{run:.1f} s"),
+    ]
+
+
+def airflow_seconds(settings: Settings) -> tuple[float, float]:
+    """Seconds of the newest build task and of its DAG run, as Airflow's database has them."""
+    with sqlite3.connect(settings.data / "airflow" / "airflow.db") as db:
+        (task,) = db.execute(
+            "select duration from task_instance where task_id = 'build' order by start_date desc"
+        ).fetchone()
+        start, end = db.execute(
+            "select start_date, end_date from dag_run order by start_date desc"
+        ).fetchone()
+    return task, (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()
+
+
+BENCHMARKS: dict[str, Callable[[Benchmark], list[Row]]] = {
+    "load": load,
+    "peers": beside_peers,
+    "merge": merge,
+    "requests": count_requests,
+    "transform": transform,
+}
+
+
+def fresh(folder: Path) -> Path:
+    """The path of a folder that does not exist."""
+    shutil.rmtree(folder, ignore_errors=True)
+    return folder
+
+
+def facts(sizes: Sizes, records: Records) -> list[str]:
+    """What the numbers depend on."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    each = records.size(sizes.large) / sizes.large
+    machine = f"{os.cpu_count()} cores, {memory:.0f} GiB, Python {platform.python_version()}"
+    conditions = f"""
+        issues of {each:,.0f} bytes of JSON, no two alike, from a server in another process;
+        contenders one at a time, in turns, each in a fresh process; times and rates are medians of
+        {sizes.repeats}, memory is the highest
+    """
+    definition = """
+        a load takes from the first request to the last commit, without the process's start and
+        imports; hand-written code appends in one transaction, without ledger, cursor, dead letters
+        or deduplication
+    """
+    disturbance = f"""
+        load average at the end {os.getloadavg()[1]:.1f} over 5 minutes: whatever else runs on the
+        machine disturbs every number
+    """
+    versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    notes = (machine, versions, conditions, definition, disturbance)
+    return [" ".join(note.split()) for note in notes]
+
+
+def report(rows: list[Row], notes: list[str], output: Path) -> None:
+    """Print the table and write it as Markdown."""
+    table = Table("what", "value", "target", "met", show_lines=True)
+    for row in rows:
+        table.add_row(row.what, row.value, row.target, row.verdict)
+    console.print(table)
+    for note in notes:
+        console.print(f"- {note}")
+    lines = [
+        f"# Benchmarks, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        "",
+        *(f"- {note}" for note in notes),
+        "",
+        "| what | value | target | met |",
+        "|---|---|---|---|",
+        *(
+            f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+            for cells in ((r.what, r.value, r.target, r.verdict) for r in rows)
+        ),
+    ]
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    console.print(f"written to {os.path.relpath(output)}")
+
+
+def main(
+    output: Annotated[Path, typer.Option(help="Where the table is written.")] = ROOT
+    / "data"
+    / "benchmarks.md",
+    quick: Annotated[bool, typer.Option(help="Small sizes: proves that it runs.")] = False,
+    only: Annotated[list[str] | None, typer.Option(help=f"Any of {', '.join(BENCHMARKS)}.")] = None,
+) -> None:
+    """Measure ratios and write them down."""
+    if unknown := set(only or ()) - set(BENCHMARKS):
+        raise typer.BadParameter(f"{', '.join(unknown)}; expected any of {', '.join(BENCHMARKS)}")
+    sizes = QUICK if quick else Sizes()
+    root = ROOT / "data" / "benchmarks"
+    folder = fresh(root / "work")
+    records = Records(folder / "issues.json")
+    console.print(f"generating {sizes.large + sizes.changed:,} issues")
+    records.write(sizes.large, sizes.changed)
+    rows: list[Row] = []
+    with serving(records, sizes.small) as url:
+        bench = Benchmark(folder, root / "environments", sizes, records, url)
+        for name in only or BENCHMARKS:
+            console.print(f"[bold]{name}[/bold]")
+            rows += BENCHMARKS[name](bench)
+    report(rows, facts(sizes, records), output)
+    shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    typer.run(main)
