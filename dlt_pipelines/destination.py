@@ -17,7 +17,7 @@ from dlt.destinations.impl.duckdb.duck import DuckDbClient, DuckDbCopyJob
 
 # A row group of 122,880 payloads is half a gigabyte, and each thread fills one of its own. Beyond
 # the limit DuckDB moves them to disk; a second thread costs more room than it saves time.
-LIMITS: Final = {"threads": 1, "memory_limit": "400MB"}
+LIMITS: Final = {"threads": 1, "memory_limit": "450MB"}
 
 
 class Warehouse(duckdb):  # type: ignore[misc]

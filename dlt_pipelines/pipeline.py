@@ -274,17 +274,21 @@ def adopt(warehouse_id: str, store: Store) -> None:
 
 
 def load_ledger(store: Store, db: duckdb.DuckDBPyConnection, sources: list[dict[str, Any]]) -> None:
-    """Carry the ledger's files and the configured sources into `raw_headwater`.
+    """Carry the ledger's files and changes of the configuration into `raw_headwater`.
 
     Safe to repeat: every line has an id of its own, and a file is removed only after its commit.
     """
     paths = store.ledger.files()
+    recorded = _recorded_sources(db)
+    changed = _changed_sources(recorded or {}, sources)
+    if recorded is not None and not paths and not changed:
+        return
     tables = [
         _table(name, ledger.to_table(name, paths), {**EVENTS, "primary_key": schema.names[0]})
         for name, schema in ledger.TABLES.items()
     ]
     upsert = {"disposition": "merge", "strategy": "upsert"}
-    rows = pa.Table.from_pylist([*sources, *_removed_sources(db, sources)], schema=SOURCES_SCHEMA)
+    rows = pa.Table.from_pylist(changed, schema=SOURCES_SCHEMA)
     strategy = {"primary_key": "connection_id", "write_disposition": upsert}
     _run_once("headwater", "headwater", [*tables, _table("sources", rows, strategy)], store, db)
     store.ledger.forget(paths)
@@ -325,6 +329,7 @@ def _extract_package(
         source = _source(source_type.name, [r for r in resources if r.name in names])
         pipeline.extract(source, loader_file_format="parquet")
     pipeline.normalize()
+    pa.default_memory_pool().release_unused()  # A load in the same process needs the room.
     after = _cursors(pipeline, source_type.name)
     for name in names:
         run.resource(name).cursor_after = after.get(name)
@@ -347,23 +352,37 @@ def _rows_added(
     return dict(db.execute(counts, {"sync_id": run.sync_id}).fetchall()) if counts else {}
 
 
-def _removed_sources(
-    db: duckdb.DuckDBPyConnection, sources: list[dict[str, Any]]
-) -> list[dict[str, Any]]:
-    """Rows of connections that are no longer configured: they keep their data and their row."""
-    known = [source["connection_id"] for source in sources]
+def _recorded_sources(db: duckdb.DuckDBPyConnection) -> dict[str, dict[str, Any]] | None:
+    """The connections that the warehouse knows; None before its first ledger was loaded."""
     exists = db.execute(
         "select count(*) from information_schema.tables"
         " where table_schema = 'raw_headwater' and table_name = 'sources'"
     ).fetchone()
-    if not exists or not exists[0] or not sources:
+    if not exists or not exists[0]:
+        return None
+    names = ", ".join(SOURCES_SCHEMA.names)
+    rows = db.execute(f"select {names} from raw_headwater.sources").to_arrow_table().to_pylist()
+    return {row["connection_id"]: row for row in rows}
+
+
+def _changed_sources(
+    recorded: Mapping[str, Mapping[str, Any]], sources: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Rows that differ from what is recorded; whoever is no longer configured keeps a row."""
+    if not sources:
         return []
-    rows = db.execute(
-        "select * exclude (_dlt_load_id) replace (false as is_configured)"
-        " from raw_headwater.sources where not list_contains($known, connection_id)",
-        {"known": known},
-    ).to_arrow_table()
-    return list(rows.to_pylist())
+    configured = {source["connection_id"] for source in sources}
+    removed = [
+        {**row, "is_configured": False}
+        for name, row in recorded.items()
+        if name not in configured and row["is_configured"]
+    ]
+    return [
+        source
+        for source in [*sources, *removed]
+        if {**recorded.get(source["connection_id"], {}), "observed_at": None}
+        != {**source, "observed_at": None}
+    ]
 
 
 def _close_interrupted(connection_id: str, container: str, store: Store) -> None:

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -346,18 +347,19 @@ def main(
         raise typer.BadParameter(f"{', '.join(unknown)}; expected any of {', '.join(BENCHMARKS)}")
     sizes = QUICK if quick else Sizes()
     root = ROOT / "data" / "benchmarks"
-    folder = fresh(root / "work")
-    records = Records(folder / "issues.json")
-    console.print(f"generating {sizes.large + sizes.changed:,} issues")
-    records.write(sizes.large, sizes.changed)
+    root.mkdir(parents=True, exist_ok=True)
     rows: list[Row] = []
-    with serving(records, sizes.small) as url:
-        bench = Benchmark(folder, root / "environments", sizes, records, url)
-        for name in only or BENCHMARKS:
-            console.print(f"[bold]{name}[/bold]")
-            rows += BENCHMARKS[name](bench)
-    report(rows, facts(sizes, records), output)
-    shutil.rmtree(folder)
+    with TemporaryDirectory(dir=root, prefix="run-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        records = Records(folder / "issues.json")
+        console.print(f"generating {sizes.large + sizes.changed:,} issues")
+        records.write(sizes.large, sizes.changed)
+        with serving(records, sizes.small) as url:
+            bench = Benchmark(folder, root / "environments", sizes, records, url)
+            for chosen in only or BENCHMARKS:
+                console.print(f"[bold]{chosen}[/bold]")
+                rows += BENCHMARKS[chosen](bench)
+        report(rows, facts(sizes, records), output)
 
 
 if __name__ == "__main__":

@@ -542,3 +542,21 @@ def test_nothing_that_is_secret_lies_in_the_data_folder(sandbox_of, install):
 
 def test_now_lies_after_every_time_used_here():
     assert START + timedelta(days=2) < datetime.now(UTC)
+
+
+def test_a_source_that_is_no_longer_configured_keeps_its_row_and_its_data(sandbox_of, install):
+    installation = install(sandbox_of(gauge()))
+    installation.sync()
+    query = "select connection_id, is_configured from raw_headwater.sources order by all"
+    seen = "select max(observed_at) from raw_headwater.sources where connection_id = 'github'"
+    known, first_seen = installation.query(query), installation.query(seen)
+    assert ("github", True) in known
+    other = [{**installation.settings.source_rows()[0], "connection_id": "other"}]
+    with warehouse.writer(installation.settings) as db:
+        for _ in range(2):
+            pipeline.load_ledger(installation.settings.store, db, other)
+    assert installation.query(query) == sorted(
+        [(name, False) for name, _ in known] + [("other", True)]
+    )
+    assert installation.query(seen) == first_seen
+    assert installation.column("select count(*) from raw_github.issues") == [2]
