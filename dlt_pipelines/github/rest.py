@@ -86,6 +86,8 @@ class Repository:
         query["since"] = to_text(since)
         total, started = self._count(run, path, query)
         run.expected_items = total
+        if total is None:
+            yield from self._list_by_time(run, path, since, until, query)
         if not total:
             return
         listed: list[array[int]] = []  # 8 bytes a record: whole listings are long.
@@ -131,11 +133,15 @@ class Repository:
                 )
             since = last
 
-    def _count(self, run: ResourceRun, path: str, query: Params) -> tuple[int, datetime]:
-        """How many records a listing has (the last page at one a page), and the server's time."""
+    def _count(self, run: ResourceRun, path: str, query: Params) -> tuple[int | None, datetime]:
+        """How many records a listing has (the last page at one a page), and the server's time.
+
+        None where GitHub pages by cursor and does not say which page is the last.
+        """
         page = self.get(run, path, list[msgspec.Raw], {**query, "per_page": 1})
-        last = page.links.get("last")
-        return int(URL(last).params["page"]) if last else len(page.data), page.date
+        if (last := page.links.get("last")) and "page" in URL(last).params:
+            return int(URL(last).params["page"]), page.date
+        return (None if "next" in page.links else len(page.data)), page.date
 
     def _pages(
         self, run: ResourceRun, path: str, params: Params
