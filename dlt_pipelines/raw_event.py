@@ -44,10 +44,6 @@ WHOLE_LISTING: Final = "*"
 ReadKeys = Callable[[bytes], tuple[str, datetime | None]]
 
 
-class RecordError(ValueError):
-    """One record cannot be read; the run goes on without it and it waits in the dead letters."""
-
-
 def to_batches(
     records: Iterable[bytes | msgspec.Raw],
     run: ResourceRun,
@@ -75,7 +71,7 @@ def to_batches(
             external_id, changed_at = read_keys(payload)
             digest = hashlib.sha256(stable(payload) if stable else payload).hexdigest()
             text = payload.decode()
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecordError) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             run.dead_letter(payload, error)
             continue
         row = _to_row(run, external_id, "upsert", changed_at, digest, text, listing)
@@ -97,9 +93,7 @@ def to_empty_listing(run: ResourceRun, evidence: str) -> pa.Table:
     payload = msgspec.json.encode({"reason": "empty_listing", "evidence": evidence})
     digest = hashlib.sha256(payload).hexdigest()
     row = _to_row(run, WHOLE_LISTING, "delete", None, digest, payload.decode(), True)
-    return pa.Table.from_arrays(
-        [pa.array([v], f.type) for v, f in zip(row, SCHEMA, strict=True)], schema=SCHEMA
-    )
+    return _as_table([row])
 
 
 def _to_row(
@@ -134,6 +128,10 @@ def _to_row(
 
 def _to_table(rows: list[tuple[Any, ...]], run: ResourceRun) -> pa.Table:
     run.items_succeeded += len(rows)
+    return _as_table(rows)
+
+
+def _as_table(rows: list[tuple[Any, ...]]) -> pa.Table:
     columns = zip(*rows, strict=True)
     return pa.Table.from_arrays(
         [pa.array(values, field.type) for values, field in zip(columns, SCHEMA, strict=True)],

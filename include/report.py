@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import duckdb
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from dlt_pipelines.http import PermanentError
@@ -120,7 +121,9 @@ def table(title: str, rows: list[dict[str, Any]]) -> Table:
 def _cell(value: Any) -> str:
     if hasattr(value, "strftime"):
         return str(value.strftime("%Y-%m-%d %H:%M"))
-    return f"{value:,}" if isinstance(value, int) else str(value if value is not None else "")
+    if isinstance(value, int):
+        return f"{value:,}"
+    return escape(str(value if value is not None else ""))  # A name may hold square brackets.
 
 
 def _short(path: Path) -> Path:
