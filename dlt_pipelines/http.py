@@ -4,7 +4,8 @@ Every source reads through `Client`. A request is tried again only where trying 
 
 - transient (5xx, timeouts, dropped or malformed bodies): exponential backoff with jitter;
 - rate limits (GitHub 403/429, Linear 400 RATELIMITED, Notion 429/529): exactly as long as the
-  provider says (`Retry-After` or its reset header);
+  provider says (`Retry-After` or its reset header); where quotas are shared (`quota.py`), before
+  the provider has to say so;
 - permanent (404, 422, GraphQL errors) and auth (401) errors are raised at once.
 
 Nothing raised here carries a secret: texts pass through `redact`.
@@ -16,12 +17,13 @@ https://linear.app/developers/rate-limiting, https://developers.notion.com/refer
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from types import TracebackType
-from typing import Any, Final, Generic, Self, TypeVar
+from typing import Any, Final, Generic, Protocol, Self, TypeVar
 
 import httpx
 import msgspec
@@ -40,6 +42,7 @@ _SECRET_SHAPES: Final = re.compile(
     | (?i:\b(?:bearer|token)\s+)[A-Za-z0-9._~+/=-]{16,}
     | (?i:(?<=access_token=)|(?<=client_secret=)|(?<=refresh_token=))[^&\s"']+
     | (?<=://)[^/@\s:"']*:[^/@\s"']+(?=@)
+    | -----BEGIN[ ][A-Z ]*PRIVATE[ ]KEY-----[\s\S]*?-----END[ ][A-Z ]*PRIVATE[ ]KEY-----
     | eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}
     """
 )
@@ -90,6 +93,7 @@ class NotFoundError(PermanentError):
     """The provider does not know the object, or hides it from this token."""
 
     code = "not_found"
+    status = 404
 
 
 class AuthError(HeadwaterError):
@@ -100,7 +104,11 @@ class AuthError(HeadwaterError):
 
 @dataclass(slots=True)
 class Meter:
-    """What reading one resource cost; waits in seconds, sizes in bytes."""
+    """What reading one resource cost; waits in seconds, sizes in bytes.
+
+    `requests_not_modified` were answered 304 and cost no quota; `requests_saved` were not sent,
+    because what would have led to them had not changed.
+    """
 
     resource: str
     requests_made: int = 0
@@ -108,6 +116,7 @@ class Meter:
     bytes_received: int = 0
     rate_limit_remaining: int | None = None
     rate_limit_wait_seconds: float = 0.0
+    requests_saved: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +140,40 @@ class Page(Generic[T]):
     date: datetime
 
 
+class Token(Protocol):
+    """One credential; `identity` names it without telling it."""
+
+    @property
+    def identity(self) -> str:
+        """The same for the same credential, always."""
+
+    def authorization(self) -> str:
+        """The `Authorization` header, valid now."""
+
+
+class Tokens(Protocol):
+    """Several credentials for the same data, each with its own quota."""
+
+    def choose(self, resource: str, preferred: str | None) -> Token:
+        """The one to ask with; the preferred identity's where that may still ask.
+
+        Raises:
+            TransientError: none may ask before `retry_after`.
+        """
+
+    def observe(self, token: Token, resource: str, response: httpx.Response) -> None:
+        """Learn from a response what the token has left."""
+
+
+Validators = MutableMapping[str, str]
+
+
 @dataclass
 class Client:
-    """A connection-pooling client for one provider and one credential.
+    """A connection-pooling client for one provider.
 
-    `secret_name` is the name that an auth error tells the operator to set.
+    `secret_name` is the name that an auth error tells the operator to set. Where there are
+    `tokens`, they authorise each request; else `headers` do.
     """
 
     source: str
@@ -143,6 +181,7 @@ class Client:
     headers: Mapping[str, str] = field(repr=False)
     secret_name: str
     retry: RetryPolicy = field(default_factory=RetryPolicy)
+    tokens: Tokens | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         self._http = httpx.Client(
@@ -172,74 +211,162 @@ class Client:
             TransientError: still failing after every attempt.
             NotFoundError, PermanentError, AuthError: at once.
         """
-        return self._send(meter, "GET", path, msgspec.json.Decoder(shape).decode, params=params)
+        page = self._send(meter, "GET", path, _decoder(shape), params=params)
+        if page is None:
+            raise _unexpected_304(self.source, meter, path)
+        return page
+
+    def relative(self, url: str) -> str:
+        """A link of the provider as a path below the base URL, which may differ next time."""
+        target = httpx.URL(url).raw_path.decode()
+        return target.removeprefix(httpx.URL(self.base_url).raw_path.decode().rstrip("/"))
+
+    def get_if_changed(
+        self,
+        meter: Meter,
+        path: str,
+        params: Mapping[str, str | int] | None,
+        shape: type[T],
+        validators: Validators,
+    ) -> Page[T] | None:
+        """Like `get`, but None where the answer is the one whose ETag `validators` holds.
+
+        ETags depend on who asks, so they are kept by token and URL; the new one is stored.
+        """
+        return self._send(meter, "GET", path, _decoder(shape), validators=validators, params=params)
+
+    def find(self, meter: Meter, path: str, shape: type[T]) -> tuple[T | None, int]:
+        """What a path leads to now, redirects followed (None if 404 or 410), and its status."""
+        try:
+            return self.get(meter, path, None, shape).data, 200
+        except NotFoundError as error:
+            return None, error.status
 
     def post(self, meter: Meter, path: str, body: Mapping[str, Any], shape: type[T]) -> Page[T]:
         """POST a JSON body and decode the answer as `shape`; raises like `get`."""
-        return self._send(meter, "POST", path, msgspec.json.Decoder(shape).decode, json=body)
+        page = self._send(meter, "POST", path, _decoder(shape), json=body)
+        if page is None:
+            raise _unexpected_304(self.source, meter, path)
+        return page
 
     def graphql(
-        self, meter: Meter, path: str, query: str, variables: Mapping[str, Any], shape: type[T]
+        self,
+        meter: Meter,
+        path: str,
+        query: str,
+        variables: Mapping[str, Any],
+        shape: type[T],
+        *,
+        operation: str | None = None,
+        attempts: int | None = None,
+        accept_missing: bool = False,
     ) -> T:
-        """Run one GraphQL operation; `errors` beside `data` are never a partial success."""
+        """Run one GraphQL operation; `errors` beside `data` are never a partial success.
 
-        def decode(body: bytes) -> T:
-            answer = msgspec.json.decode(body, type=_GraphQL)
-            if answer.errors or bytes(answer.data) == b"null":
-                messages = "; ".join(str(e.get("message", e)) for e in answer.errors or [])
-                raise PermanentError(
-                    f"{self.source}.{meter.resource}",
-                    f"GraphQL answered with errors: {messages or 'no data'}",
-                    "data without errors",
-                    "report the query, or narrow the resource list",
-                    code="graphql_error",
-                )
+        Args:
+            operation: which of several in `query`.
+            attempts: instead of the policy's, where the caller can ask for less and try again.
+            accept_missing: objects that do not exist (NOT_FOUND) are null in `data`.
+        """
+
+        def decode(response: httpx.Response) -> T:
+            answer = msgspec.json.decode(response.content, type=_GraphQL)
+            errors = answer.errors or []
+            if accept_missing and all(error.get("type") == "NOT_FOUND" for error in errors):
+                errors = []
+            if errors or bytes(answer.data) == b"null":
+                raise _graphql_error(f"{self.source}.{meter.resource}", errors, response)
             return msgspec.json.decode(answer.data, type=shape)
 
-        request = {"query": query, "variables": variables}
-        return self._send(meter, "POST", path, decode, json=request).data
+        body = {"query": query, "variables": variables}
+        if operation:
+            body["operationName"] = operation
+        page = self._send(meter, "POST", path, decode, attempts=attempts, json=body)
+        if page is None:
+            raise _unexpected_304(self.source, meter, path)
+        return page.data
+
+    @contextmanager
+    def stream(self, meter: Meter, path: str) -> Iterator[Iterator[bytes]]:
+        """The body of a GET as it arrives; redirects to another host are followed without token.
+
+        Raises:
+            TransientError: also in the middle of the body, which then has to be asked for again.
+            NotFoundError, PermanentError, AuthError: at once.
+        """
+        where = f"{self.source}.{meter.resource}"
+        meter.requests_made += 1
+        token = self.tokens.choose("core", None) if self.tokens else None
+        headers = {"Authorization": token.authorization()} if token else {}
+        try:
+            with self._http.stream("GET", path, headers=headers) as response:
+                first = (response.history or [response])[0]
+                if token and self.tokens:
+                    self.tokens.observe(token, "core", first)
+                if response.status_code >= 400:
+                    response.read()
+                if (failure := classify(response, where, self.secret_name)) is not None:
+                    raise failure
+                yield response.iter_bytes()
+                meter.bytes_received += response.num_bytes_downloaded
+        except httpx.RequestError as error:
+            raise _no_answer(where, "GET", path, error) from None
 
     def _send(
-        self, meter: Meter, method: str, path: str, decode: Callable[[bytes], T], **request: Any
-    ) -> Page[T]:
+        self,
+        meter: Meter,
+        method: str,
+        path: str,
+        decode: Callable[[httpx.Response], T],
+        *,
+        validators: Validators | None = None,
+        attempts: int | None = None,
+        **request: Any,
+    ) -> Page[T] | None:
         waits: list[float] = []
-        attempts = stamina.retry_context(
-            on=self._backoff(waits),
+        retries = stamina.retry_context(
+            on=self._backoff(waits, attempts),
             attempts=self.retry.attempts,
             timeout=None,
             wait_initial=self.retry.wait_initial,
             wait_max=self.retry.wait_max,
             wait_jitter=self.retry.wait_jitter,
         )
-        for attempt in attempts:
+        for attempt in retries:
             meter.rate_limit_wait_seconds += sum(waits)  # Sat out just now.
             waits.clear()
             with attempt:
-                page = self._send_once(meter, method, path, decode, **request)
+                page = self._send_once(meter, method, path, decode, validators, **request)
         return page
 
     def _send_once(
-        self, meter: Meter, method: str, path: str, decode: Callable[[bytes], T], **request: Any
-    ) -> Page[T]:
+        self,
+        meter: Meter,
+        method: str,
+        path: str,
+        decode: Callable[[httpx.Response], T],
+        validators: Validators | None,
+        **request: Any,
+    ) -> Page[T] | None:
         where = f"{self.source}.{meter.resource}"
+        message = self._http.build_request(method, path, **request)
+        key, token = self._authorise(message, validators)
         meter.requests_made += 1
         try:
-            response = self._http.request(method, path, **request)
+            response = self._http.send(message)
         except httpx.RequestError as error:
-            kind = "timeout" if isinstance(error, httpx.TimeoutException) else "connection"
-            raise TransientError(
-                where,
-                f"{method} {path} failed: {type(error).__name__} {error}",
-                "an answer",
-                "check the network and base_url, then run again",
-                code=kind,
-            ) from None
+            raise _no_answer(where, method, path, error) from None
         meter.bytes_received += response.num_bytes_downloaded
         meter.rate_limit_remaining = _remaining(response, meter.rate_limit_remaining)
+        if token and self.tokens:
+            self.tokens.observe(token, _quota_of(message), response)
+        if response.status_code == 304:
+            meter.requests_not_modified += 1
+            return None
         if (failure := classify(response, where, self.secret_name)) is not None:
             raise failure
         try:
-            data = decode(response.content)
+            data = decode(response)
         except (msgspec.MsgspecError, UnicodeDecodeError) as reason:
             raise TransientError(
                 where,
@@ -249,13 +376,39 @@ class Client:
                 "run again; if it persists check base_url and any proxy",
                 code="malformed_response",
             ) from None
+        if validators is not None and (etag := response.headers.get("etag")):
+            validators[key] = etag
         links = {rel: link["url"] for rel, link in response.links.items() if rel and "url" in link}
-        return Page(data, links, _server_time(response))
+        return Page(data, links, server_time(response))
 
-    def _backoff(self, waits: list[float]) -> Any:
+    def _authorise(
+        self, message: httpx.Request, validators: Validators | None
+    ) -> tuple[str, Token | None]:
+        """Choose who asks, best the one that has asked before; returns the validator's key too."""
+        target = message.url.raw_path.decode()
+        known = validators if validators is not None else {}
+        asked_before = next((key for key in known if key.endswith(f" {target}")), None)
+        token = None
+        if self.tokens:
+            preferred = asked_before.split(" ")[0] if asked_before else None
+            token = self.tokens.choose(_quota_of(message), preferred)
+            message.headers["Authorization"] = token.authorization()
+        key = f"{token.identity if token else '-'} {target}"
+        if key in known:
+            message.headers["If-None-Match"] = known[key]
+        return key, token
+
+    def _backoff(self, waits: list[float], attempts: int | None) -> Any:
+        failures = 0
+
         def decide(error: Exception) -> bool | float:
+            nonlocal failures
             if not isinstance(error, TransientError):
                 return False
+            if error.code != "rate_limited":
+                failures += 1
+                if attempts is not None and failures >= attempts:
+                    return False
             if error.retry_after is None:
                 return True
             if error.retry_after > self.retry.rate_limit_wait_max:
@@ -292,17 +445,20 @@ def classify(response: httpx.Response, where: str, secret_name: str) -> Headwate
             where, what, "a valid credential", f"set {secret_name} to a token that is valid"
         )
     if status == 403 or "FORBIDDEN" in detail:
+        needed = response.headers.get("x-accepted-github-permissions")
         return AuthError(
             where,
             what,
-            "permission to read",
+            f"the permission {needed}" if needed else "permission to read",
             f"grant the token in {secret_name} read access",
             code="forbidden",
         )
     if status in (404, 410):
-        return NotFoundError(
+        missing = NotFoundError(
             where, what, "an existing object", "check its name, and that the token may see it"
         )
+        missing.status = status
+        return missing
     if status >= 500 or status == 408:
         return TransientError(
             where,
@@ -321,12 +477,81 @@ class _GraphQL(msgspec.Struct):
     errors: list[dict[str, Any]] | None = None
 
 
-def _rate_limit_wait(response: httpx.Response, detail: str) -> float | None:
+def _graphql_error(
+    where: str, errors: list[dict[str, Any]], response: httpx.Response
+) -> HeadwaterError:
+    """What `errors` of an answer with status 200 stand for."""
+    what = "; ".join(
+        " ".join(str(part) for part in (e.get("type"), e.get("message", e), e.get("path")) if part)
+        for e in errors
+    )
+    what = f"GraphQL answered with errors: {what or 'no data'}"
+    kinds = {str(error.get("type")) for error in errors}
+    if "RATE_LIMITED" in kinds:
+        wait = _rate_limit_wait(response, "secondary rate limit", is_limited=True) or 60.0
+        return TransientError(
+            where, what, "quota left", "wait", code="rate_limited", retry_after=wait
+        )
+    if any("Something went wrong" in str(e.get("message")) and not e.get("type") for e in errors):
+        return TransientError(where, what, "an answer in time", "run again", code="timeout")
+    if kinds & {"FORBIDDEN", "INSUFFICIENT_SCOPES"}:
+        return AuthError(
+            where, what, "permission to read", "grant it to the token", code="forbidden"
+        )
+    if kinds == {"NOT_FOUND"}:
+        return NotFoundError(
+            where, what, "an existing object", "check its name, and that the token may see it"
+        )
+    too_large = "MAX_NODE_LIMIT_EXCEEDED" in kinds
+    return PermanentError(
+        where,
+        what,
+        "data without errors",
+        "report the query, or narrow the resource list",
+        code="too_large" if too_large else "graphql_error",
+    )
+
+
+def _decoder(shape: type[T]) -> Callable[[httpx.Response], T]:
+    decode = msgspec.json.Decoder(shape).decode
+    return lambda response: decode(response.content)
+
+
+def _no_answer(where: str, method: str, path: str, error: httpx.RequestError) -> TransientError:
+    kind = "timeout" if isinstance(error, httpx.TimeoutException) else "connection"
+    return TransientError(
+        where,
+        f"{method} {path} failed: {type(error).__name__} {error}",
+        "an answer",
+        "check the network and base_url, then run again",
+        code=kind,
+    )
+
+
+def _unexpected_304(source: str, meter: Meter, path: str) -> PermanentError:
+    return PermanentError(
+        f"{source}.{meter.resource}",
+        f"{path} answered 304 to an unconditional request",
+        "a body",
+        "check any proxy in between",
+        code="unexpected_304",
+    )
+
+
+def _quota_of(message: httpx.Request) -> str:
+    """The quota that a request draws on; GitHub counts GraphQL apart."""
+    return "graphql" if message.url.path.endswith("/graphql") else "core"
+
+
+def _rate_limit_wait(
+    response: httpx.Response, detail: str, *, is_limited: bool = False
+) -> float | None:
     """Seconds to wait where the response is a rate limit of any provider, else None."""
     headers = response.headers
     exhausted = headers.get("x-ratelimit-remaining") == "0"
     limited = (
-        response.status_code in (429, 529)
+        is_limited
+        or response.status_code in (429, 529)
         or (response.status_code == 400 and "RATELIMITED" in detail)
         or (
             response.status_code == 403
@@ -335,7 +560,7 @@ def _rate_limit_wait(response: httpx.Response, detail: str) -> float | None:
     )
     if not limited:
         return None
-    now = _server_time(response).timestamp()
+    now = server_time(response).timestamp()
     if (retry_after := _retry_after(response)) is not None:
         return retry_after
     if exhausted and headers.get("x-ratelimit-reset", "").isdigit():
@@ -358,7 +583,7 @@ def _retry_after(response: httpx.Response) -> float | None:
     if text.isdigit():
         return float(text)
     try:
-        wait: float = (parsedate_to_datetime(text) - _server_time(response)).total_seconds()
+        wait: float = (parsedate_to_datetime(text) - server_time(response)).total_seconds()
     except (TypeError, ValueError):
         return None
     return max(0.0, wait)
@@ -371,7 +596,8 @@ def _remaining(response: httpx.Response, before: int | None) -> int | None:
     return before
 
 
-def _server_time(response: httpx.Response) -> datetime:
+def server_time(response: httpx.Response) -> datetime:
+    """The server's clock, or ours where it does not tell."""
     try:
         return parsedate_to_datetime(response.headers["date"]).astimezone(UTC)
     except (KeyError, ValueError):
