@@ -24,9 +24,18 @@ def ingest(source: GitHubSource | LinearSource | NotionSource) -> DAG:
 
     @task(pool=wiring.WAREHOUSE_POOL)
     def prepare() -> list[str]:
-        params = get_current_context()["params"]
+        context = get_current_context()
+        options = wiring.run_options(context)
         with wiring.failing_at_once():
-            return steps.prepare(wiring.settings(), name, params["containers"] or ())
+            visit, _ = steps.prepare(
+                wiring.settings(),
+                name,
+                context["params"]["containers"] or (),
+                mode=options["mode"],
+                resources=options["resources"],
+                trigger=wiring.trigger_of(context),
+            )
+        return visit
 
     @task(
         pool=wiring.api_pool(name),
@@ -34,14 +43,13 @@ def ingest(source: GitHubSource | LinearSource | NotionSource) -> DAG:
     )
     def extract(container: str) -> dict[str, Any]:
         context = get_current_context()
-        options = wiring.sync_options(
-            wiring.trigger_of(context).kind,
-            context["params"],
-            (context.get("data_interval_start"), context.get("data_interval_end")),
-        )
         with wiring.failing_at_once():
             return steps.extract(
-                wiring.settings(), name, container, trigger=wiring.trigger_of(context), **options
+                wiring.settings(),
+                name,
+                container,
+                trigger=wiring.trigger_of(context),
+                **wiring.run_options(context),
             )
 
     @task(

@@ -25,10 +25,16 @@ import pyarrow as pa
 
 from dlt_pipelines.http import HeadwaterError, Meter, redact
 
-Mode = Literal["incremental", "window", "full"]
+Mode = Literal["incremental", "window", "full", "reconcile"]
 Event = Literal["started", "extracted", "loaded", "failed", "interrupted"]
 Stage = Literal["extract", "load", "normalize"]
 
+ORIGINS: Final[dict[str, str]] = {
+    "incremental": "poll",
+    "window": "backfill",
+    "full": "backfill",
+    "reconcile": "reconcile",
+}
 _UTC_TIME: Final = pa.timestamp("us", "UTC")
 SYNC_EVENTS: Final = pa.schema(
     [
@@ -87,13 +93,18 @@ class ResourceRun:
     cursor_after: str | None = None
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     completed_at: datetime | None = None
+    refusal: HeadwaterError | None = None
 
     def __post_init__(self) -> None:
         self.meter = Meter(self.resource)
         self.connection_id = self.sync.connection_id
         self.container = self.sync.container
         self.sync_id = self.sync.sync_id
-        self.origin = "poll" if self.sync.mode == "incremental" else "backfill"
+        self.origin = ORIGINS[self.sync.mode]
+
+    def refused(self, error: HeadwaterError) -> None:
+        """The token may not read this resource: the sync goes on without it, and says so."""
+        self.refusal = error
 
     def dead_letter(self, payload: bytes, error: Exception) -> None:
         """Keep a record that cannot be read, with the reason; the run goes on without it."""
@@ -125,18 +136,24 @@ class ResourceRun:
             "items_succeeded": self.items_succeeded,
             "items_failed": self.items_failed,
             "expected_items": self.expected_items,
-            "is_complete": True,
+            "is_complete": self.refusal is None,
             "requests_made": self.meter.requests_made,
             "requests_not_modified": self.meter.requests_not_modified,
+            "requests_saved": self.meter.requests_saved,
             "rate_limit_remaining": self.meter.rate_limit_remaining,
             "rate_limit_wait_seconds": round(self.meter.rate_limit_wait_seconds, 3),
             "bytes_received": self.meter.bytes_received,
+            "error_code": self.refusal.code if self.refusal else None,
+            "error_message": str(self.refusal) if self.refusal else None,
         }
 
 
 @dataclass
 class SyncRun:
-    """One sync of one container, from `started` to its end; every call is on disk on return."""
+    """One sync of one container, from `started` to its end; every call is on disk on return.
+
+    It is unsettled where it saw something that was still going on.
+    """
 
     path: Path
     sync_id: str
@@ -147,10 +164,15 @@ class SyncRun:
     resources: dict[str, ResourceRun] = field(default_factory=dict)
     rows_added: dict[str, int] = field(default_factory=dict)
     started_at: str = ""
+    is_settled: bool = True
 
     def resource(self, name: str) -> ResourceRun:
         """The account of one resource, made at its first mention."""
         return self.resources.setdefault(name, ResourceRun(self, name))
+
+    def account(self, name: str) -> ResourceRun:
+        """The account of one resource; one that this sync does not read has none that is kept."""
+        return self.resources.get(name) or ResourceRun(self, name)
 
     def extracted(self) -> None:
         """The load package is complete on disk: account for every resource in it."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,14 +21,15 @@ from typing import Any, Final, TypeAlias
 import dlt
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 from dlt.common.pipeline import LoadInfo
 from dlt.extract import DltResource, DltSource
 from filelock import FileLock, Timeout
 
-from dlt_pipelines import ledger, raw_event
+from dlt_pipelines import ledger, raw_event, visits
 from dlt_pipelines.destination import Warehouse
-from dlt_pipelines.http import HeadwaterError, PermanentError, RetryPolicy
-from dlt_pipelines.ledger import Ledger, Mode, SyncRun, Trigger, slug
+from dlt_pipelines.http import HeadwaterError, Meter, PermanentError, RetryPolicy
+from dlt_pipelines.ledger import Ledger, Mode, ResourceRun, SyncRun, Trigger, slug
 
 # Objects with a last-change time: a re-read adds nothing, a change adds one row, history is kept.
 EVENTS: Final[dict[str, Any]] = {
@@ -45,6 +46,8 @@ LISTING: Final[dict[str, Any]] = {
     },
 }
 FROZEN: Final = {"tables": "evolve", "columns": "freeze", "data_type": "freeze"}
+MASS_DELETION_SHARE: Final = 0.2
+MASS_DELETION_OBJECTS: Final = 50
 EARLIEST: Final = datetime(2008, 1, 1, tzinfo=UTC)
 
 Cursor: TypeAlias = "dlt.sources.incremental[datetime]"
@@ -56,18 +59,25 @@ CURSOR: Final[Cursor] = dlt.sources.incremental("occurred_at", primary_key=())
 class Resource:
     """One raw table: how it is written, and in which kind of container it is read.
 
-    `follows` names the resource whose changes say what to read of this one. Both have one cursor,
-    so neither is ever read without the other.
+    `follows` names the resource whose changes say what to read of this one: it is never read
+    without that one. Resources without `has_times` are not part of a window. `locator` is the JSON
+    path of what finds an object at the provider; only resources that have one are reconciled.
     """
 
     strategy: Mapping[str, Any]
     kind: str
     follows: str = ""
+    has_times: bool = True
+    locator: str = ""
 
 
 @dataclass(frozen=True)
 class SyncRequest:
-    """What to sync: one container of one connection, how far, and with which credential."""
+    """What to sync: one container of one connection, how far, and with which credential.
+
+    `data` is the folder for what containers share. `content_types` are what the configuration wants
+    of this container (empty: everything), `resources` what this one sync is limited to.
+    """
 
     source_type: str
     connection_id: str
@@ -77,13 +87,21 @@ class SyncRequest:
     base_url: str
     secret: str = field(repr=False)
     secret_name: str
+    data: Path
     settings: Mapping[str, Any] = field(default_factory=dict)
     siblings: tuple[str, ...] = ()
+    content_types: tuple[str, ...] = ()
     resources: tuple[str, ...] = ()
     mode: Mode = "incremental"
     start: datetime | None = None
     end: datetime | None = None
+    confirm_deletions: bool = False
     retry: RetryPolicy = field(default_factory=RetryPolicy)
+
+    @property
+    def is_live(self) -> bool:
+        """Whether this sync goes on from what is remembered, and remembers."""
+        return self.mode == "incremental"
 
     def cursor(self, overlap_seconds: float) -> Cursor:
         """The dlt cursor on `occurred_at`.
@@ -91,7 +109,7 @@ class SyncRequest:
         Live: inclusive, re-reading `overlap_seconds`. In a window or a full read: fixed bounds,
         which dlt keeps out of its state, so the live cursor stays where it is.
         """
-        if self.mode == "incremental":
+        if self.is_live:
             return dlt.sources.incremental("occurred_at", lag=overlap_seconds, primary_key=())
         return dlt.sources.incremental(
             "occurred_at",
@@ -102,14 +120,37 @@ class SyncRequest:
 
 
 @dataclass(frozen=True)
+class Known:
+    """What the warehouse knows of a container, as a file, so that reading needs no database."""
+
+    path: Path
+
+    def objects(self, resource: str) -> dict[str, str]:
+        """Where each object that is not deleted is found at the provider, by external id."""
+        rows = pq.read_table(self.path, filters=[("resource", "==", resource)])
+        ids, locators = rows["external_id"].to_pylist(), rows["locator"].to_pylist()
+        return dict(zip(ids, locators, strict=True))
+
+
+Opened: TypeAlias = AbstractContextManager[Iterable[DltResource]]
+
+
+@dataclass(frozen=True)
 class SourceType:
-    """A registered source: its resources and how to open it on a container."""
+    """A registered source: its resources and how to open it on a container.
+
+    `reconcile` looks for what has vanished among the known objects. `probe` tells, for many
+    containers of `probed_kind` at once, what moves whenever anything in one of them does.
+    """
 
     name: str
     default_url: str
     resources: Mapping[str, Resource]
-    open: Callable[[SyncRequest, SyncRun], AbstractContextManager[Iterable[DltResource]]]
+    open: Callable[[SyncRequest, SyncRun], Opened]
     check: Callable[[SyncRequest], str]
+    reconcile: Callable[[SyncRequest, SyncRun, Known], Opened] | None = None
+    probe: Callable[[Sequence[SyncRequest], Meter], Mapping[str, bytes]] | None = None
+    probed_kind: str = ""
 
     @property
     def dataset(self) -> str:
@@ -117,14 +158,23 @@ class SourceType:
         return f"raw_{self.name}"
 
     def resource_names(self, request: SyncRequest) -> tuple[str, ...]:
-        """What a request reads; listings have no times, so a window leaves them out."""
-        leaders = {self.resources[name].follows or name for name in request.resources}
+        """What a request reads.
+
+        Of what the configuration wants, and only with what it follows: where one sync is limited
+        to some resources, all that share their cursor come along. Objects without times are not
+        part of a window, and only what can be found again is reconciled.
+        """
+        wanted = {*request.content_types}
+        wanted |= {self.resources[name].follows for name in wanted}
+        limits = {self.resources[name].follows or name for name in request.resources}
         return tuple(
             name
             for name, resource in self.resources.items()
             if resource.kind == request.kind
-            and (not leaders or (resource.follows or name) in leaders)
-            and (request.mode != "window" or resource.strategy is EVENTS)
+            and (not request.content_types or name in wanted)
+            and (not limits or (resource.follows or name) in limits)
+            and (request.mode != "window" or (resource.strategy is EVENTS and resource.has_times))
+            and (request.mode != "reconcile" or resource.locator)
         )
 
 
@@ -141,6 +191,16 @@ class Store:
         return Ledger(self.root / "ledger")
 
     @property
+    def visits(self) -> Path:
+        """What is remembered of each container's last visit; it goes with the cursors."""
+        return self.pipelines / "visits"
+
+    @property
+    def known(self) -> Path:
+        """Lists of what the warehouse knows, written for reconciliation."""
+        return self.root / "known"
+
+    @property
     def pipelines(self) -> Path:
         """dlt's working folders: one per container."""
         return self.root / "pipelines"
@@ -153,6 +213,53 @@ def keep_newest(settled: dict[str, str], most: int = 1_000) -> None:
     """
     for key in sorted(settled, key=lambda key: settled[key], reverse=True)[most:]:
         del settled[key]
+
+
+def guard_deletions(run: ResourceRun, known: int, gone: int, *, confirmed: bool) -> None:
+    """Stop where so much is missing that a mistake is likelier than a clean-up.
+
+    Raises:
+        PermanentError: more than 20 % of what is known, and more than 50 objects.
+    """
+    if confirmed or gone <= MASS_DELETION_OBJECTS or gone <= MASS_DELETION_SHARE * known:
+        return
+    raise PermanentError(
+        f"{run.sync.source_type}.{run.resource}",
+        f"{gone} of {known} objects of {run.container} are missing",
+        f"at most {MASS_DELETION_SHARE:.0%}, or {MASS_DELETION_OBJECTS}, to vanish at once",
+        "check the token's access; if they were deleted, run again with --confirm-deletions",
+        code="mass_deletion",
+    )
+
+
+def note_known(
+    source_type: SourceType,
+    connection_id: str,
+    containers: Iterable[str],
+    store: Store,
+    db: duckdb.DuckDBPyConnection,
+) -> None:
+    """Write down what the warehouse knows of containers, for their reconciliation."""
+    store.known.mkdir(parents=True, exist_ok=True)
+    listed = " union all ".join(
+        f"""
+        select '{name}' as resource, external_id,
+            max_by(payload, (occurred_at, observed_at, event_id))
+                filter (where operation = 'upsert') ->> '{resource.locator}' as locator
+        from {source_type.dataset}.{name}
+        where connection_id = $connection_id and container = $container
+        group by external_id
+        having max_by(operation, (occurred_at, observed_at, event_id)) = 'upsert'
+        """
+        for name, resource in source_type.resources.items()
+        if resource.locator
+    )
+    if not listed:
+        return
+    for container in containers:
+        path = store.known / f"{_pipeline_name(connection_id, container)}.parquet"
+        values = {"connection_id": connection_id, "container": container}
+        pq.write_table(db.execute(listed, values).to_arrow_table(), path)
 
 
 def extract(
@@ -183,6 +290,8 @@ def extract(
             run.failed("extract", cause)
             raise cause from None
         run.extracted()
+        if request.is_live and not request.resources:
+            visits.extracted(request, run, store)
         return run
 
 
@@ -216,6 +325,7 @@ def load(
             continue
         for run in runs:
             run.loaded(load_ids, _rows_added(db, source_type, run))
+            visits.loaded(run, store)
             ended.append(run)
     if failure:
         raise failure
@@ -322,10 +432,14 @@ def _extract_package(
     pipeline = _pipeline(
         source_type, request.connection_id, request.container, store, str(store.warehouse)
     )
+    if request.is_live:
+        _rewind(pipeline, source_type, names)
     before = _cursors(pipeline, source_type.name)
     for name in names:
         run.resource(name).cursor_before = before.get(name)
-    with source_type.open(request, run) as resources:
+    if names and not request.resources:
+        run.resource(names[0]).meter.requests_made += visits.take_probe_requests(request, store)
+    with _open(source_type, request, run, store) as resources:
         source = _source(source_type.name, [r for r in resources if r.name in names])
         pipeline.extract(source, loader_file_format="parquet")
     pipeline.normalize()
@@ -333,6 +447,45 @@ def _extract_package(
     after = _cursors(pipeline, source_type.name)
     for name in names:
         run.resource(name).cursor_after = after.get(name)
+
+
+def _open(source_type: SourceType, request: SyncRequest, run: SyncRun, store: Store) -> Opened:
+    if request.mode != "reconcile":
+        return source_type.open(request, run)
+    if source_type.reconcile is None:
+        raise PermanentError(
+            f"{source_type.name}.{request.container}",
+            "this source cannot be reconciled",
+            "a source that can",
+            "leave it out",
+        )
+    path = store.known / f"{_pipeline_name(request.connection_id, request.container)}.parquet"
+    return source_type.reconcile(request, run, Known(path))
+
+
+def _rewind(pipeline: dlt.Pipeline, source_type: SourceType, names: tuple[str, ...]) -> None:
+    """Forget how far a resource was read if it was read without one that follows it.
+
+    That happens when a content type is switched on later. What was read before is read again, and
+    adds nothing to the resource that had it.
+    """
+    with pipeline.managed_state() as state:
+        resources = _resource_states(state, source_type.name)
+        for leader in names:
+            followers = sorted(n for n in names if source_type.resources[n].follows == leader)
+            known = resources.get(leader, {})
+            if known and not {*followers} <= {*known.get("followers", followers)}:
+                for name in (leader, *followers):
+                    resources.pop(name, None)
+            if followers or "followers" in known:
+                resources.setdefault(leader, {})["followers"] = followers
+
+
+def _resource_states(state: Any, schema: str) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = (
+        state.setdefault("sources", {}).setdefault(schema, {}).setdefault("resources", {})
+    )
+    return found
 
 
 def _load_packages(pipeline: dlt.Pipeline) -> list[str]:

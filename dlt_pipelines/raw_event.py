@@ -7,7 +7,7 @@ the slice itself becomes `payload`. Columns and their meaning: CONTRIBUTING, "Th
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
@@ -51,6 +51,8 @@ def to_batches(
     *,
     stable: Callable[[bytes], bytes] | None = None,
     listing: bool = False,
+    shared: bool = False,
+    rows_at_once: int | None = None,
 ) -> Iterator[pa.Table]:
     """Turn records into Arrow batches of raw events; unreadable ones become dead letters.
 
@@ -61,6 +63,8 @@ def to_batches(
         stable: the record without volatile parts, for hashing; None where there are none.
         listing: complete listings version a row by content alone (their ids leave out the time),
             and a record that pages repeat is one row (`scd2` would insert it twice).
+        shared: the same object in another container is the same event, and stored once.
+        rows_at_once: the most rows of a batch; None: BATCH_ROWS.
     """
     listed: set[str] = set()
     rows: list[tuple[Any, ...]] = []
@@ -74,14 +78,14 @@ def to_batches(
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             run.dead_letter(payload, error)
             continue
-        row = _to_row(run, external_id, "upsert", changed_at, digest, text, listing)
+        row = _to_row(run, external_id, "upsert", changed_at, digest, text, listing, shared)
         if listing and row[0] in listed:
             run.items_succeeded += 1
             continue
         if listing:
             listed.add(row[0])
         rows.append(row)
-        if len(rows) == BATCH_ROWS:
+        if len(rows) == (rows_at_once or BATCH_ROWS):
             yield _to_table(rows, run)
             rows = []
     if rows:
@@ -96,6 +100,24 @@ def to_empty_listing(run: ResourceRun, evidence: str) -> pa.Table:
     return _as_table([row])
 
 
+def to_tombstones(
+    gone: Iterable[tuple[str, Mapping[str, Any]]], run: ResourceRun
+) -> Iterator[pa.Table]:
+    """Deletions: (external_id, why and on what evidence) each, as raw events of this moment."""
+    rows: list[tuple[Any, ...]] = []
+    for external_id, reason in gone:
+        run.items_processed += 1
+        payload = msgspec.json.encode(reason)
+        digest = hashlib.sha256(payload).hexdigest()
+        now = datetime.now(UTC)
+        rows.append(_to_row(run, external_id, "delete", now, digest, payload.decode(), False))
+        if len(rows) == BATCH_ROWS:
+            yield _to_table(rows, run)
+            rows = []
+    if rows:
+        yield _to_table(rows, run)
+
+
 def _to_row(
     run: ResourceRun,
     external_id: str,
@@ -104,13 +126,13 @@ def _to_row(
     digest: str,
     payload: str,
     listing: bool,
+    shared: bool = False,
 ) -> tuple[Any, ...]:
     observed_at = datetime.now(UTC)
     occurred_at = (changed_at or observed_at).astimezone(UTC)
     version = "" if listing or changed_at is None else occurred_at.isoformat()
-    identity = "\x1f".join(
-        (run.connection_id, run.container, run.resource, external_id, operation, version, digest)
-    )
+    place = () if shared else (run.connection_id, run.container)
+    identity = "\x1f".join((*place, run.resource, external_id, operation, version, digest))
     return (
         hashlib.sha256(identity.encode()).hexdigest(),
         run.connection_id,

@@ -39,9 +39,10 @@ TASK_DEFAULTS: Final = {
 INGEST_PARAMS: Final = {
     "mode": Param(
         "incremental",
-        enum=["incremental", "window", "full"],
+        enum=["incremental", "window", "full", "reconcile"],
         description="incremental: from the cursor. window: what changed between start and end;"
-        " the cursor stays. full: everything again; the cursor stays.",
+        " the cursor stays. full: everything again; the cursor stays. reconcile: what has been"
+        " deleted.",
     ),
     "window_start": Param(None, type=["null", "string"], format="date-time"),
     "window_end": Param(None, type=["null", "string"], format="date-time"),
@@ -50,6 +51,9 @@ INGEST_PARAMS: Final = {
         type=["null", "array"],
         items={"type": "string"},
         description="One a line; empty: all of this source.",
+    ),
+    "confirm_deletions": Param(
+        False, type="boolean", description="Accept that very much is missing at the source."
     ),
     "resources": Param(
         None,
@@ -88,12 +92,21 @@ def sync_options(
     run_type: str, params: Mapping[str, Any], interval: tuple[datetime | None, datetime | None]
 ) -> dict[str, Any]:
     """How far this run reads: a backfill its own data interval, any other what its form says."""
-    resources = params["resources"] or []
+    options = {
+        "resources": params["resources"] or [],
+        "confirm_deletions": params["confirm_deletions"],
+    }
     if run_type == "backfill":
         start, end = interval
-        return {"mode": "window", "start": start, "end": end, "resources": resources}
+        return {"mode": "window", "start": start, "end": end, **options}
     start, end = (_moment(params[name]) for name in ("window_start", "window_end"))
-    return {"mode": params["mode"], "start": start, "end": end, "resources": resources}
+    return {"mode": params["mode"], "start": start, "end": end, **options}
+
+
+def run_options(context: Mapping[str, Any]) -> dict[str, Any]:
+    """`sync_options` of the run that a task belongs to."""
+    interval = (context.get("data_interval_start"), context.get("data_interval_end"))
+    return sync_options(trigger_of(context).kind, context["params"], interval)
 
 
 def trigger_of(context: Mapping[str, Any]) -> Trigger:

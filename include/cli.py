@@ -81,13 +81,20 @@ def sync(
     start: Moment = None,
     end: Moment = None,
     full: Annotated[bool, typer.Option(help="Read everything; cursors stay.")] = False,
+    reconcile: Annotated[bool, typer.Option(help="Look for what has been deleted.")] = False,
+    confirm_deletions: Annotated[
+        bool, typer.Option(help="Accept that very much is missing at the source.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Read what changed and load it into the warehouse."""
     settings = Settings()
     if full and (start or end):
         raise typer.BadParameter("--full reads everything: leave --start and --end out")
+    if reconcile and (full or start or end):
+        raise typer.BadParameter("--reconcile compares everything: leave --full and windows out")
     mode: Mode = "full" if full else "window" if start or end else "incremental"
+    mode = "reconcile" if reconcile else mode
     results: list[dict[str, Any]] = []
     failures: list[HeadwaterError] = []
     with _clear_errors():
@@ -111,6 +118,7 @@ def sync(
                     start=_utc(start),
                     end=_utc(end),
                     resources=resource or (),
+                    confirm_deletions=confirm_deletions,
                     say=lambda line: err.print(line, style="dim", markup=False),
                 )
             except HeadwaterError as error:

@@ -56,11 +56,14 @@ class CodeFilters(_Model):
     max_file_size: ByteSize = ByteSize(1024 * 1024)
 
 
-def _known_content_type(name: str) -> str:
-    if name not in SOURCES["github"].resources:
-        known = ", ".join(SOURCES["github"].resources)
-        raise ValueError(f"content type {name!r} is unknown; use any of: {known}")
-    return name
+def _content_type(kind: str) -> AfterValidator:
+    def known(name: str) -> str:
+        names = [n for n, r in SOURCES["github"].resources.items() if r.kind == kind]
+        if name not in names:
+            raise ValueError(f"content type {name!r} is unknown; use any of: {', '.join(names)}")
+        return name
+
+    return AfterValidator(known)
 
 
 class Repository(_Model):
@@ -68,7 +71,7 @@ class Repository(_Model):
 
     name: Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")]
     branches: tuple[str, ...] = ()
-    content_types: tuple[Annotated[str, AfterValidator(_known_content_type)], ...] = ()
+    content_types: tuple[Annotated[str, _content_type("repository")], ...] = ()
     code_filters: CodeFilters = CodeFilters()
 
 
@@ -127,21 +130,40 @@ class _Source(_Model):
 
 
 class GitHubSource(_Source):
-    """Repositories of one owner."""
+    """Repositories of one owner, and what the owner itself has if it is an organization.
+
+    `organization` lists the owner's content types; an empty list leaves the owner out. With an
+    `app_id` the secret is the private key of that GitHub App, else one token or several.
+    """
 
     type: Literal["github"]
     repositories: Annotated[tuple[Repository, ...], Field(min_length=1)]
+    organization: tuple[Annotated[str, _content_type("organization")], ...] = (
+        "organizations",
+        "teams",
+        "team_members",
+    )
+    app_id: Annotated[int, Field(gt=0)] | None = None
 
     @property
     def containers(self) -> tuple[Container, ...]:
-        """One per repository."""
-        return tuple(
-            Container(
-                name=repository.name,
-                kind="repository",
-                settings=repository.model_dump(mode="json", exclude={"name"}),
-            )
-            for repository in self.repositories
+        """The organization, then one per repository."""
+        app = {"app_id": self.app_id} if self.app_id else {}
+        owner = Container(
+            name=self.owner,
+            kind="organization",
+            settings={"content_types": list(self.organization), **app},
+        )
+        return (
+            *([owner] if self.organization else []),
+            *(
+                Container(
+                    name=repository.name,
+                    kind="repository",
+                    settings={**repository.model_dump(mode="json", exclude={"name"}), **app},
+                )
+                for repository in self.repositories
+            ),
         )
 
 
@@ -269,6 +291,7 @@ class Settings:
         start: datetime | None = None,
         end: datetime | None = None,
         resources: tuple[str, ...] = (),
+        confirm_deletions: bool = False,
     ) -> SyncRequest:
         """Everything needed to sync one container, its secret included.
 
@@ -299,12 +322,15 @@ class Settings:
             base_url=base_url,
             secret=secret,
             secret_name=source.secret,
+            data=self.data,
             settings=entry.settings,
             siblings=tuple(c.name for c in source.containers if c.name != source.owner),
-            resources=resources or tuple(entry.settings.get("content_types") or ()),
+            content_types=tuple(entry.settings.get("content_types") or ()),
+            resources=resources,
             mode=mode,
             start=start,
             end=end,
+            confirm_deletions=confirm_deletions,
             retry=self.retry,
         )
 

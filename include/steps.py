@@ -18,7 +18,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from dlt_pipelines import SOURCES, pipeline
+from dlt_pipelines import SOURCES, pipeline, visits
 from dlt_pipelines.http import AuthError, HeadwaterError, PermanentError, redact
 from dlt_pipelines.ledger import Mode, SyncRun, Trigger
 from include import warehouse
@@ -30,8 +30,18 @@ _ROUTINE: Final = re.compile(r" of \d+ (START|PASS) ")
 Say = Callable[[str], None]
 
 
-def prepare(settings: Settings, name: str, containers: Iterable[str] = ()) -> list[str]:
+def prepare(
+    settings: Settings,
+    name: str,
+    containers: Iterable[str] = (),
+    *,
+    mode: Mode = "incremental",
+    resources: Iterable[str] = (),
+    trigger: Trigger = Trigger(),  # noqa: B008 - frozen
+) -> tuple[list[str], list[dict[str, Any]]]:
     """Make the warehouse and its tables exist, restore cursors, and list what to sync.
+
+    Returns the containers to visit, and a row for each that a probe found unchanged.
 
     Raises:
         ConfigError: an unknown source or container.
@@ -40,11 +50,21 @@ def prepare(settings: Settings, name: str, containers: Iterable[str] = ()) -> li
     wanted = list(containers) or [container.name for container in source.containers]
     for container in wanted:
         settings.container(name, container)
+    source_type, store = settings.source_type(name), settings.store
     with warehouse.writer(settings) as db:
-        pipeline.adopt(warehouse.warehouse_id(db), settings.store)
-        pipeline.prepare(SOURCES.values(), settings.store, db)
-        pipeline.restore(settings.source_type(name), name, wanted, settings.store, db)
-    return wanted
+        pipeline.adopt(warehouse.warehouse_id(db), store)
+        pipeline.prepare(SOURCES.values(), store, db)
+        pipeline.restore(source_type, name, wanted, store, db)
+        if mode == "reconcile":
+            pipeline.note_known(source_type, name, wanted, store, db)
+    if mode != "incremental" or list(resources) or source_type.probe is None:
+        return wanted, []
+    try:
+        requests = [settings.request(name, container) for container in wanted]
+    except AuthError:
+        return wanted, []  # Extract says so, of each container.
+    visit, unchanged = visits.choose(source_type, requests, store, trigger)
+    return visit, visits.accounts(unchanged)
 
 
 def extract(
@@ -56,6 +76,7 @@ def extract(
     start: datetime | None = None,
     end: datetime | None = None,
     resources: Iterable[str] = (),
+    confirm_deletions: bool = False,
     trigger: Trigger = Trigger(),  # noqa: B008 - frozen
 ) -> dict[str, Any]:
     """Read one container into a load package; touches no database.
@@ -64,7 +85,13 @@ def extract(
         HeadwaterError: nothing of this container was kept; its cursors stand where they stood.
     """
     request = settings.request(
-        name, container, mode=mode, start=start, end=end, resources=tuple(resources)
+        name,
+        container,
+        mode=mode,
+        start=start,
+        end=end,
+        resources=tuple(resources),
+        confirm_deletions=confirm_deletions,
     )
     run = pipeline.extract(settings.source_type(name), request, settings.store, trigger)
     return _summary(run)
@@ -118,6 +145,7 @@ def sync(
     start: datetime | None = None,
     end: datetime | None = None,
     resources: Iterable[str] = (),
+    confirm_deletions: bool = False,
     say: Say = lambda _: None,
 ) -> tuple[list[dict[str, Any]], list[HeadwaterError]]:
     """Sync one source from the command line: all steps; failures are returned, not raised.
@@ -126,11 +154,19 @@ def sync(
     """
     failures: list[HeadwaterError] = []
     extracted: dict[str, dict[str, Any]] = {}
-    wanted = prepare(settings, name, containers)
+    resources = list(resources)
+    wanted, unchanged = prepare(settings, name, containers, mode=mode, resources=resources)
     for container in wanted:
         try:
             done = extract(
-                settings, name, container, mode=mode, start=start, end=end, resources=resources
+                settings,
+                name,
+                container,
+                mode=mode,
+                start=start,
+                end=end,
+                resources=resources,
+                confirm_deletions=confirm_deletions,
             )
             extracted[done["sync_id"]] = done
             say(f"{name}: {container}: {done['items_processed']} items read")
@@ -142,7 +178,8 @@ def sync(
         ended = load(settings, name)
     except HeadwaterError as error:
         return [], [*failures, error]
-    return [{**extracted.get(sync["sync_id"], {}), **sync} for sync in ended], failures
+    done_now = [{**extracted.get(sync["sync_id"], {}), **sync} for sync in ended]
+    return [*unchanged, *done_now], failures
 
 
 def check(settings: Settings) -> Iterator[dict[str, Any]]:

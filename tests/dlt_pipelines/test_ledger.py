@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from dlt_pipelines.http import PermanentError
+from dlt_pipelines.http import AuthError, PermanentError
 from dlt_pipelines.ledger import Ledger, SyncRun, Trigger, read_rows, slug, to_table
 
 REPO = "tidewater-labs/gauge"
@@ -76,7 +76,7 @@ def test_an_extracted_sync_accounts_for_every_resource(ledger):
     issues.cursor_before, issues.cursor_after = "2026-01-01", "2026-01-31"
     issues.meter.requests_made, issues.meter.requests_not_modified = 3, 1
     issues.meter.rate_limit_remaining, issues.meter.rate_limit_wait_seconds = 4_990, 1.23456
-    issues.meter.bytes_received = 2_048
+    issues.meter.bytes_received, issues.meter.requests_saved = 2_048, 2
     run.resource("labels")
     run.extracted()
     assert events(run.path) == [
@@ -96,10 +96,27 @@ def test_an_extracted_sync_accounts_for_every_resource(ledger):
         "is_complete": True,
         "requests_made": 3,
         "requests_not_modified": 1,
+        "requests_saved": 2,
         "rate_limit_remaining": 4_990,
         "rate_limit_wait_seconds": 1.235,
         "bytes_received": 2_048,
+        "error_code": None,
+        "error_message": None,
     }
+
+
+def test_a_resource_that_the_token_may_not_read_is_accounted_as_incomplete(ledger):
+    run = start(ledger)
+    run.resource("collaborators").refused(
+        AuthError("github.collaborators", "403", "push access", "grant it", code="forbidden")
+    )
+    run.extracted()
+    found = details(run.path, 1)
+    assert (found["is_complete"], found["error_code"], found["error_message"]) == (
+        False,
+        "forbidden",
+        "github.collaborators: 403; expected push access; grant it",
+    )
 
 
 def test_each_end_moves_the_account_out_of_the_open_ones(ledger):

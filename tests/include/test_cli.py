@@ -254,7 +254,7 @@ def test_prepare_refuses_an_unknown_container_before_it_touches_anything(install
 
 def test_prepare_makes_every_table_in_an_empty_folder(sandbox_of, tmp_path):
     installation = Installation.beside(sandbox_of(gauge()), tmp_path / "new")
-    assert steps.prepare(installation.settings, "github") == [REPO]
+    assert steps.prepare(installation.settings, "github") == ([REPO], [])
     raw = installation.raw()
     assert (len(raw), {len(rows) for rows in raw.values()}) == (22, {0})
     assert installation.column(

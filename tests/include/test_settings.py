@@ -118,7 +118,7 @@ MISTAKES = {
     "an unknown content type": (
         ("[issues]", "[wikis]"),
         9,
-        "content type 'wikis' is unknown; use any of: repositories, labels,",
+        "content type 'wikis' is unknown; use any of: repositories, repository_counts,",
         "correct this line",
     ),
     "a name that is no identifier": (
@@ -251,6 +251,8 @@ def test_a_good_file_becomes_typed_sources_with_defaults(file):
         "sync_enabled": True,
         "content_visibility": "private",
         "base_url": None,
+        "organization": ("organizations", "teams", "team_members"),
+        "app_id": None,
         "repositories": (
             {
                 "name": "tidewater-labs/gauge",
@@ -352,7 +354,7 @@ def test_a_request_carries_the_containers_settings(file):
     file.write_text(GOOD)
     known = settings(file, sandbox_url="http://127.0.0.1:1")
     request = known.request("github", "tidewater-labs/gauge")
-    assert (request.kind, request.resources) == ("repository", ("issues",))
+    assert (request.kind, request.content_types) == ("repository", ("issues",))
     assert request.settings["branches"] == ["main"]
     assert known.request("linear", "ENG").siblings == ("ENG", "OPS")
     notion = known.request("notion", "Handbook").settings
