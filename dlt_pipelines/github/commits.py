@@ -7,19 +7,68 @@ https://docs.github.com/rest/commits/commits#compare-two-commits
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import datetime
 
+import dlt
 import msgspec
 
-from dlt_pipelines.github.rest import PER_PAGE, Repository, to_text
+from dlt_pipelines.github.code import Head
+from dlt_pipelines.github.rest import PER_PAGE, Params, Repository, State, to_text
 from dlt_pipelines.http import NotFoundError, PermanentError
 from dlt_pipelines.ledger import ResourceRun
 
 Window = tuple[datetime | None, datetime | None]
 
 
-class _Sha(msgspec.Struct):
+@dataclass
+class Heads:
+    """The heads of branches, each asked for at most once in a sync, and free if it did not move.
+
+    What outlives a live sync: the newest commit of each branch, and its ETag.
+    """
+
+    repository: Repository
+    is_live: bool
+    _found: dict[str, Head | None] = field(default_factory=dict)
+
+    def of(self, run: ResourceRun, branch: str) -> Head | None:
+        """A branch's head (empty name: the default branch's); None in an empty repository."""
+        if branch not in self._found:
+            self._found[branch] = self._ask(run, branch)
+        return self._found[branch]
+
+    def _ask(self, run: ResourceRun, branch: str) -> Head | None:
+        params: Params = {"per_page": 1, **({"sha": branch} if branch else {})}
+        shape = list[_Commit]
+        state: State = dlt.current.source_state().setdefault("branches", {}) if self.is_live else {}
+        known = state.setdefault("heads", {})
+        try:
+            page = self.repository.get_if_changed(run, "/commits", shape, params, state)
+            if page is None:
+                return Head(*known[branch])
+        except PermanentError as error:
+            if error.code != "conflict":  # 409 "Git Repository is empty."
+                raise
+            return None
+        if not page.data:
+            return None
+        head = Head(page.data[0].sha, page.data[0].commit.tree.sha)
+        known[branch] = [head.commit, head.tree]
+        return head
+
+
+class _Tree(msgspec.Struct):
     sha: str
+
+
+class _CommitBody(msgspec.Struct):
+    tree: _Tree
+
+
+class _Commit(msgspec.Struct):
+    sha: str
+    commit: _CommitBody
 
 
 class _Comparison(msgspec.Struct):
@@ -29,33 +78,27 @@ class _Comparison(msgspec.Struct):
 
 
 def walk_commits(
-    repository: Repository,
-    run: ResourceRun,
-    branch: str,
-    known_head: str | None,
-    window: Window | None = None,
-) -> tuple[str | None, Iterator[msgspec.Raw]]:
-    """The branch's head SHA now, and the commits that are new since `known_head`.
+    repository: Repository, run: ResourceRun, head: Head, known_head: str | None
+) -> Iterator[msgspec.Raw]:
+    """The commits that are new since `known_head`; none where nothing was pushed.
 
-    Costs one request when nothing was pushed. The walk is pinned to the head's SHA, so that pushes
-    during it do not move its pages. In a window: commits whose commit date lies inside it.
+    The walk is pinned to the head's SHA, so that pushes during it do not move its pages.
     """
-    named = {"sha": branch} if branch else {}
-    if window:
-        times = {"since": window[0], "until": window[1]}
-        bounds = {name: to_text(time) for name, time in times.items() if time}
-        return None, _unless_empty(repository.fetch_all(run, "/commits", {**named, **bounds}))
-    newest = next(
-        _unless_empty(repository.fetch_all(run, "/commits", {**named, "per_page": 1})), None
-    )
-    if newest is None:
-        return None, iter(())
-    head = msgspec.json.decode(newest, type=_Sha).sha
-    if head == known_head:
-        return head, iter(())
+    if head.commit == known_head:
+        return iter(())
     if known_head is None:
-        return head, repository.fetch_all(run, "/commits", {"sha": head})
-    return head, _since_known(repository, run, known_head, head)
+        return repository.fetch_all(run, "/commits", {"sha": head.commit})
+    return _since_known(repository, run, known_head, head.commit)
+
+
+def commits_within(
+    repository: Repository, run: ResourceRun, branch: str, window: Window
+) -> Iterator[msgspec.Raw]:
+    """A branch's commits whose commit date lies in a window."""
+    named = {"sha": branch} if branch else {}
+    times = {"since": window[0], "until": window[1]}
+    bounds = {name: to_text(time) for name, time in times.items() if time}
+    return _unless_empty(repository.fetch_all(run, "/commits", {**named, **bounds}))
 
 
 def _unless_empty(records: Iterator[msgspec.Raw]) -> Iterator[msgspec.Raw]:

@@ -6,22 +6,30 @@ https://docs.github.com/rest/using-the-rest-api/using-pagination-in-the-rest-api
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
+import dlt
 import msgspec
+import pyarrow as pa
+from dlt.extract import DltResource
 from httpx import URL
 
-from dlt_pipelines.http import Client, Page, PermanentError
-from dlt_pipelines.ledger import ResourceRun
-from dlt_pipelines.pipeline import EARLIEST
+from dlt_pipelines.http import AuthError, Client, Page, PermanentError
+from dlt_pipelines.ledger import ResourceRun, SyncRun
+from dlt_pipelines.pipeline import EARLIEST, LISTING, SyncRequest, guard_deletions
+from dlt_pipelines.raw_event import ReadKeys, to_batches, to_empty_listing
 
 T = TypeVar("T")
 Params = Mapping[str, str | int]
 
 PER_PAGE: Final = 100
+# Beyond read access to Contents, Issues, Metadata and Pull requests.
+NEED_MORE_PERMISSION: Final = frozenset(
+    {"collaborators", "deployments", "discussions", "teams", "workflow_runs"}
+)
 # Between the `Date` of a response and the times in its records.
 CLOCK_SKEW: Final = timedelta(minutes=1)
 
@@ -34,18 +42,35 @@ class Dated(msgspec.Struct):
     updated_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+State = dict[str, Any]
+
+
+@dataclass(frozen=True)
 class Repository:
-    """One repository's listings; paths are relative to `/repos/{owner}/{repo}`."""
+    """One repository's (or organization's) listings; paths are relative to `root`.
+
+    Where a `state` is given, what a listing answered is remembered in it by its ETag, and what has
+    not changed since is not read again: the answer 304 costs no quota.
+    """
 
     client: Client
     name: str
+    root: str
 
     def get(
         self, run: ResourceRun, path: str, shape: type[T], params: Params | None = None
     ) -> Page[T]:
-        """One request below the repository."""
-        return self.client.get(run.meter, f"/repos/{self.name}{path}", params, shape)
+        """One request below the root."""
+        return self.client.get(run.meter, f"{self.root}{path}", params, shape)
+
+    def get_if_changed(
+        self, run: ResourceRun, path: str, shape: type[T], params: Params | None, state: State
+    ) -> Page[T] | None:
+        """One request below the root; None where its answer is known."""
+        validators = state.setdefault("etags", {})
+        return self.client.get_if_changed(
+            run.meter, f"{self.root}{path}", params, shape, validators
+        )
 
     def fetch_all(
         self, run: ResourceRun, path: str, params: Params | None = None
@@ -54,19 +79,97 @@ class Repository:
         for page in self._pages(run, path, params or {}):
             yield from page.data
 
+    def fetch_listing(
+        self, run: ResourceRun, path: str, params: Params, state: State | None
+    ) -> Iterator[msgspec.Raw] | None:
+        """Every record of a complete listing; None where no page of it has changed."""
+        query = {"per_page": PER_PAGE, **params}
+        if state is None:
+            return self.fetch_all(run, path, query)
+        first = self.get_if_changed(run, path, list[msgspec.Raw], query, state)
+        if first is None:
+            etags = state["etags"]
+            others = (
+                self.client.get_if_changed(run.meter, url, None, list[msgspec.Raw], etags)
+                for url in state.get("pages", [])
+            )
+            if all(page is None or not page.data for page in others):
+                return None
+            etags.clear()
+            first = self.get(run, path, list[msgspec.Raw], query)
+        return self._remembered(run, first, state)
+
+    def _remembered(
+        self, run: ResourceRun, page: Page[list[msgspec.Raw]], state: State
+    ) -> Iterator[msgspec.Raw]:
+        """The records of a listing from its first page on; the URLs of the others are kept."""
+        state["pages"] = []
+        number = 1
+        while True:
+            yield from page.data
+            following = page.links.get("next")
+            if following is None:
+                break
+            number += 1
+            state["pages"].append(self.client.relative(following))
+            found = self.client.get_if_changed(
+                run.meter, following, None, list[msgspec.Raw], state["etags"]
+            )
+            page = found or self.client.get(run.meter, following, None, list[msgspec.Raw])
+        if len(page.data) == PER_PAGE and state["etags"]:
+            # A page that follows a full one need not change it.
+            last = next(reversed(state["etags"])).split(" ", 1)[1]
+            url = URL(last).copy_set_param("page", str(number + 1))
+            state["pages"].append(self.client.relative(str(url)))
+
     def fetch_until(
-        self, run: ResourceRun, path: str, params: Params, is_old: Callable[[bytes], bool]
+        self,
+        run: ResourceRun,
+        path: str,
+        params: Params,
+        is_old: Callable[[bytes], bool],
+        state: State | None = None,
+        items: str = "",
     ) -> Iterator[msgspec.Raw]:
         """A newest-first listing, up to and without the first record that `is_old`.
 
         Records that change or arrive during the walk move to the front, which pushes others back:
         some are seen twice, none is skipped, and the movers are newer than this walk's cursor.
+        Nothing at all where the first page is known. `items` names the list in pages that are
+        objects.
         """
-        for page in self._pages(run, path, params):
+        for page in self._pages(run, path, params, state, items):
             for record in page.data:
                 if is_old(bytes(record)):
                     return
                 yield record
+
+    def fetch_news(
+        self,
+        run: ResourceRun,
+        path: str,
+        since: datetime,
+        until: datetime | None,
+        params: Params,
+        state: State | None,
+    ) -> Iterator[msgspec.Raw]:
+        """Records changed at or after `since` (and before `until`), most cheaply.
+
+        The newest hundred come first, in one answer: nothing is read where they are known, and
+        nothing else where they reach back to `since`.
+        """
+        if state is not None:
+            query = {**params, "sort": "updated", "direction": "desc", "per_page": PER_PAGE}
+            newest = self.get_if_changed(run, path, list[msgspec.Raw], query, state)
+            if newest is None:
+                run.meter.requests_saved += 1
+                return
+            oldest = _last_change(newest.data)
+            if "next" not in newest.links or (oldest and oldest < since):
+                run.expected_items = len(newest.data) if "next" not in newest.links else None
+                yield from newest.data
+                return
+        yield from self.fetch_changed(run, path, since, until, params)
 
     def fetch_changed(
         self, run: ResourceRun, path: str, since: datetime, until: datetime | None, params: Params
@@ -144,13 +247,141 @@ class Repository:
         return (None if "next" in page.links else len(page.data)), page.date
 
     def _pages(
-        self, run: ResourceRun, path: str, params: Params
+        self,
+        run: ResourceRun,
+        path: str,
+        params: Params,
+        state: State | None = None,
+        items: str = "",
     ) -> Iterator[Page[list[msgspec.Raw]]]:
-        page = self.get(run, path, list[msgspec.Raw], {"per_page": PER_PAGE, **params})
-        yield page
-        while following := page.links.get("next"):
-            page = self.client.get(run.meter, following, None, list[msgspec.Raw])
-            yield page
+        shape = dict[str, msgspec.Raw] if items else list[msgspec.Raw]
+        query = {"per_page": PER_PAGE, **params}
+        page: Page[Any] | None
+        if state is None:
+            page = self.get(run, path, shape, query)
+        else:
+            page = self.get_if_changed(run, path, shape, query, state)
+        while page is not None:
+            data = msgspec.json.decode(page.data[items], type=list[msgspec.Raw]) if items else None
+            yield Page(data or [], page.links, page.date) if items else page
+            following = page.links.get("next")
+            page = self.client.get(run.meter, following, None, shape) if following else None
+
+
+Fetch = Callable[[ResourceRun, State | None], Iterator[Any] | None]
+
+
+def listing(
+    name: str,
+    repository: Repository,
+    request: SyncRequest,
+    sync: SyncRun,
+    path: str,
+    read_keys: ReadKeys,
+    **params: str,
+) -> DltResource:
+    """A complete REST listing."""
+    return listed(
+        name,
+        request,
+        sync,
+        lambda run, state: repository.fetch_listing(run, path, params, state),
+        read_keys,
+        f"GET {repository.root}{path}: 200 with no items",
+    )
+
+
+def listed(
+    name: str,
+    request: SyncRequest,
+    sync: SyncRun,
+    fetch: Fetch,
+    read_keys: ReadKeys,
+    emptiness: str,
+) -> DltResource:
+    """A complete listing, however it is read: rows that are absent from it are retired.
+
+    `fetch` returns None where nothing has changed; `emptiness` is the evidence of an empty listing.
+    """
+    run = sync.account(name)
+
+    @dlt.resource(name=name, **LISTING)
+    def rows() -> Iterator[pa.Table]:
+        state = dlt.current.resource_state()
+        is_unchanged = False
+
+        def records() -> Iterator[Any]:
+            nonlocal is_unchanged
+            found = fetch(run, state if request.is_live else None)
+            is_unchanged = found is None
+            yield from found or ()
+
+        yield from to_batches(refusable(records(), run, request), run, read_keys, listing=True)
+        if is_unchanged or run.refusal:
+            return
+        if not run.items_processed:
+            yield to_empty_listing(run, emptiness)
+        known = state.get("listed", 0)
+        gone = known - run.items_processed
+        guard_deletions(run, known, gone, confirmed=request.confirm_deletions)
+        if request.is_live:
+            state["listed"] = run.items_processed
+
+    return rows()
+
+
+@dataclass
+class About:
+    """What GitHub says of the repository itself, asked for at most once in a sync."""
+
+    repository: Repository
+    is_live: bool
+    _payload: msgspec.Raw | None = None
+    _is_asked: bool = False
+    _own_state: State = field(default_factory=dict)
+
+    def payload(self, run: ResourceRun, *, is_needed: bool) -> msgspec.Raw | None:
+        """The repository's object; None where it has not changed, unless it is needed anyway."""
+        if not self._is_asked:
+            self._is_asked = True
+            page = self.repository.get_if_changed(run, "", msgspec.Raw, None, self._state())
+            self._keep(page)
+        if self._payload is None and is_needed:
+            self._keep(self.repository.get(run, "", msgspec.Raw))
+        return self._payload
+
+    def has(self, run: ResourceRun, feature: str) -> bool:
+        """Whether the repository has `discussions`, a `wiki`, …; true where GitHub does not say."""
+        self.payload(run, is_needed=False)
+        return bool(self._state().get("features", {}).get(f"has_{feature}", True))
+
+    def _keep(self, page: Page[msgspec.Raw] | None) -> None:
+        if page is None:
+            return
+        self._payload = page.data
+        facts = msgspec.json.decode(page.data, type=dict[str, Any])
+        self._state()["features"] = {k: v for k, v in facts.items() if k.startswith("has_")}
+
+    def _state(self) -> State:
+        if not self.is_live:
+            return self._own_state
+        state: State = dlt.current.source_state().setdefault("about", {})
+        return state
+
+
+def refusable(records: Iterable[T], run: ResourceRun, request: SyncRequest) -> Iterator[T]:
+    """The records; none, and an account that says why, where the token may not read them.
+
+    What needs more than reading a repository's talk is left out rather than failing all the rest,
+    unless the configuration asks for it by name.
+    """
+    try:
+        yield from records
+    except AuthError as error:
+        is_optional = run.resource in NEED_MORE_PERMISSION
+        if error.code != "forbidden" or not is_optional or run.resource in request.content_types:
+            raise
+        run.refused(error)
 
 
 def _read(record: msgspec.Raw) -> Dated | None:

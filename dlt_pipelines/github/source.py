@@ -1,29 +1,41 @@
-"""Loads GitHub repositories through REST: their issues, pull requests, talk and history.
+"""Loads GitHub: repositories with their talk, history and code, and their organization.
+
+REST, conditional: an answer that has not changed costs no quota.
 
     GET /repos/{repo}                    → raw_github.repositories     complete, versioned
-    GET /repos/{repo}/labels             → raw_github.labels           complete, versioned
-    GET /repos/{repo}/milestones         → raw_github.milestones       complete, versioned
+                                         → raw_github.repository_counts  when a count moved
+    GET /repos/{repo}/branches, /tags, /releases, /labels, /milestones, /collaborators
+                                         → raw_github.branches, …      complete, versioned
     GET /repos/{repo}/issues             → raw_github.issues           since; pull requests too
     GET /repos/{repo}/issues/comments    → raw_github.issue_comments   since
     GET /repos/{repo}/pulls/comments     → raw_github.review_comments  since
     GET /repos/{repo}/pulls              → raw_github.pull_requests    newest first, to the cursor
-    GET /repos/{repo}/pulls/{n}/reviews  → raw_github.reviews          of changed pull requests
     GET /repos/{repo}/issues/events      → raw_github.issue_events     newest first, to the cursor
     GET /repos/{repo}/commits, /compare  → raw_github.commits          by SHA range
+    GET /repos/{repo}/actions/runs       → raw_github.workflow_runs    newest first, a month back
+    GET /repos/{repo}/deployments        → raw_github.deployments      newest first, a month back
+    GET /repos/{repo}/git/trees, /tarball, /git/blobs
+                                         → raw_github.files, blobs     by comparing trees
+
+GraphQL (`queries/`), a hundred changed objects in a request: pull_request_details,
+pull_request_files, pull_request_commits, reviews, review_threads, workflow_jobs,
+deployment_statuses, discussions, discussion_comments, teams, team_members. Git itself, which costs
+no quota: wiki_pages, commit_files.
 
 Cursors: GitHub sets `updated_at` at every change of an object; it can be trusted within a minute of
 replication lag, hence the overlap. Commits are walked by SHA, since a commit's date is its author's
-claim: an old commit may be pushed late. A deleted issue or comment is simply absent: its tombstone
-comes from reconciliation; labels and milestones absent from their listing are retired at once.
+claim: an old commit may be pushed late. What a complete listing lacks is retired at once; what is
+deleted elsewhere is found by `reconcile`.
 
-API: https://docs.github.com/rest. Run one: `headwater sync github --container owner/repo`.
+API: https://docs.github.com/rest, https://docs.github.com/graphql. Run one:
+`headwater sync github --container owner/repo`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import dlt
@@ -31,9 +43,24 @@ import msgspec
 import pyarrow as pa
 from dlt.extract import DltResource
 
-from dlt_pipelines.github.commits import walk_commits
-from dlt_pipelines.github.rest import Dated, Repository
-from dlt_pipelines.http import Client, Meter, NotFoundError, PermanentError
+from dlt_pipelines.github import nested
+from dlt_pipelines.github.auth import API_HEADERS, tokens_of
+from dlt_pipelines.github.code_resources import code_resources
+from dlt_pipelines.github.commits import Heads, commits_within, walk_commits
+from dlt_pipelines.github.discussions import discussions
+from dlt_pipelines.github.graphql import GraphQL
+from dlt_pipelines.github.organization import open_organization
+from dlt_pipelines.github.probe import probe
+from dlt_pipelines.github.reconcile import reconcile
+from dlt_pipelines.github.rest import (
+    PER_PAGE,
+    About,
+    Dated,
+    Repository,
+    listing,
+    refusable,
+)
+from dlt_pipelines.http import Client, Meter, PermanentError
 from dlt_pipelines.ledger import ResourceRun, SyncRun
 from dlt_pipelines.pipeline import (
     CURSOR,
@@ -41,170 +68,278 @@ from dlt_pipelines.pipeline import (
     EVENTS,
     LISTING,
     Cursor,
+    Known,
     Resource,
     SourceType,
     SyncRequest,
-    keep_newest,
 )
-from dlt_pipelines.raw_event import to_batches, to_empty_listing
+from dlt_pipelines.raw_event import to_batches
 
 OVERLAP_SECONDS: Final = 60
 
 RESOURCES: Final = {
     "repositories": Resource(LISTING, "repository"),
+    "repository_counts": Resource(EVENTS, "repository", follows="repositories", has_times=False),
+    "branches": Resource(LISTING, "repository"),
+    "tags": Resource(LISTING, "repository"),
+    "releases": Resource(LISTING, "repository"),
     "labels": Resource(LISTING, "repository"),
     "milestones": Resource(LISTING, "repository"),
-    "issues": Resource(EVENTS, "repository"),
-    "issue_comments": Resource(EVENTS, "repository"),
-    "review_comments": Resource(EVENTS, "repository"),
-    "pull_requests": Resource(EVENTS, "repository"),
-    "reviews": Resource(EVENTS, "repository", follows="pull_requests"),
+    "collaborators": Resource(LISTING, "repository"),
+    "issues": Resource(EVENTS, "repository", locator="$.number"),
+    "issue_comments": Resource(EVENTS, "repository", locator="$.issue_url"),
     "issue_events": Resource(EVENTS, "repository"),
+    "pull_requests": Resource(EVENTS, "repository"),
+    "pull_request_details": Resource(EVENTS, "repository", follows="pull_requests"),
+    "pull_request_files": Resource(EVENTS, "repository", follows="pull_requests"),
+    "pull_request_commits": Resource(EVENTS, "repository", follows="pull_requests"),
+    "reviews": Resource(
+        EVENTS, "repository", follows="pull_requests", locator="$.pullRequest.number"
+    ),
+    "review_threads": Resource(EVENTS, "repository", follows="pull_requests"),
+    "review_comments": Resource(EVENTS, "repository", locator="$.pull_request_url"),
+    "discussions": Resource(EVENTS, "repository", locator="$.number"),
+    "discussion_comments": Resource(
+        EVENTS, "repository", follows="discussions", locator="$.discussion.id"
+    ),
     "commits": Resource(EVENTS, "repository"),
+    "commit_files": Resource(EVENTS, "repository"),
+    "files": Resource(EVENTS, "repository", has_times=False),
+    "blobs": Resource(EVENTS, "repository", follows="files", has_times=False),
+    "wiki_pages": Resource(LISTING, "repository"),
+    "workflow_runs": Resource(EVENTS, "repository"),
+    "workflow_jobs": Resource(EVENTS, "repository", follows="workflow_runs"),
+    "deployments": Resource(EVENTS, "repository"),
+    "deployment_statuses": Resource(EVENTS, "repository", follows="deployments"),
+    "organizations": Resource(LISTING, "organization"),
+    "teams": Resource(LISTING, "organization"),
+    "team_members": Resource(LISTING, "organization", follows="teams"),
 }
 
 
+# Runs and deployments are listed by creation and change later: a run for 35 days, re-runs included.
+LOOKBACK: Final = timedelta(days=35)
+SHORT_LOOKBACK: Final = timedelta(days=1)
+
+
 @contextmanager
-def open_repository(request: SyncRequest, sync: SyncRun) -> Iterator[Iterable[DltResource]]:
-    """The resources of one repository, over one connection that closes with them."""
-    with _client(request) as client:
-        repository = Repository(client, request.container)
-        changes = request.cursor(OVERLAP_SECONDS)
-        pulls = pull_requests(repository, sync.resource("pull_requests"), changes)
-        yield [
-            repositories(repository, sync.resource("repositories")),
-            listing("labels", repository, sync, "/labels"),
-            listing("milestones", repository, sync, "/milestones", state="all"),
-            updated("issues", repository, sync, request, "/issues", state="all"),
-            updated("issue_comments", repository, sync, request, "/issues/comments"),
-            updated("review_comments", repository, sync, request, "/pulls/comments"),
-            pulls,
-            pulls | reviews(repository, sync.resource("reviews"), request.mode == "incremental"),
-            issue_events(
-                repository, sync.resource("issue_events"), request.cursor(OVERLAP_SECONDS)
-            ),
-            commits(repository, sync.resource("commits"), request),
-        ]
+def open_container(request: SyncRequest, sync: SyncRun) -> Iterator[Iterable[DltResource]]:
+    """The resources of one repository or organization, over one connection."""
+    with open_client(request) as client:
+        if request.kind == "organization":
+            yield open_organization(client, request, sync)
+        else:
+            yield open_repository(client, request, sync)
+
+
+def open_repository(client: Client, request: SyncRequest, sync: SyncRun) -> list[DltResource]:
+    """The resources of one repository."""
+    repository = Repository(client, request.container, f"/repos/{request.container}")
+    graphql = GraphQL(client)
+    heads = Heads(repository, request.is_live)
+    about = About(repository, request.is_live)
+    whole = repositories(about, sync.account("repositories"))
+    pulls = pull_requests(repository, request, sync.account("pull_requests"))
+    runs = recent("workflow_runs", repository, request, sync, "/actions/runs", "workflow_runs")
+    deployments = recent("deployments", repository, request, sync, "/deployments")
+    return [
+        whole,
+        whole | repository_counts(sync.account("repository_counts"), request.is_live),
+        listing("branches", repository, request, sync, "/branches", _name_keys),
+        listing("tags", repository, request, sync, "/tags", _name_keys),
+        listing("releases", repository, request, sync, "/releases", _node_keys),
+        listing("labels", repository, request, sync, "/labels", _node_keys),
+        listing("milestones", repository, request, sync, "/milestones", _node_keys, state="all"),
+        listing("collaborators", repository, request, sync, "/collaborators", _node_keys),
+        updated("issues", repository, sync, request, "/issues", state="all"),
+        updated("issue_comments", repository, sync, request, "/issues/comments"),
+        updated("review_comments", repository, sync, request, "/pulls/comments"),
+        issue_events(repository, request, sync.account("issue_events")),
+        pulls,
+        *nested.pull_request_parts(graphql, sync, request.is_live).resources(pulls),
+        runs,
+        *nested.workflow_jobs(graphql, sync, request.is_live).resources(runs),
+        deployments,
+        *nested.deployment_statuses(graphql, sync, request.is_live).resources(deployments),
+        *discussions(graphql, about, request, sync, request.cursor(OVERLAP_SECONDS)),
+        commits(repository, sync.account("commits"), request, heads),
+        *code_resources(repository, about, request, sync, heads),
+    ]
 
 
 def check(request: SyncRequest) -> str:
-    """Try the credential on the repository; say who it belongs to."""
-    with _client(request) as client:
+    """Try the credential on the container; say who it belongs to."""
+    with open_client(request) as client:
+        if request.kind == "organization":
+            found = client.get(
+                Meter("organizations"), f"/orgs/{request.container}", None, dict[str, Any]
+            ).data
+            return f"{found['login']} (organization)"
         meter = Meter("repositories")
-        repository = client.get(meter, f"/repos/{request.container}", None, dict[str, Any]).data
-        return f"{repository['full_name']} ({'private' if repository['private'] else 'public'})"
+        found = client.get(meter, f"/repos/{request.container}", None, dict[str, Any]).data
+        return f"{found['full_name']} ({'private' if found['private'] else 'public'})"
 
 
-@dlt.resource(name="repositories", **LISTING)
-def repositories(repository: Repository, run: ResourceRun) -> Iterator[pa.Table]:
+def repositories(about: About, run: ResourceRun) -> Any:
     """One row: the repository itself, versioned whenever anything in it changes."""
-    page = repository.get(run, "", msgspec.Raw)
-    yield from to_batches([page.data], run, _updated_keys, listing=True)
 
-
-def listing(name: str, repository: Repository, sync: SyncRun, path: str, **params: str) -> Any:
-    """A complete listing: rows that are absent from it are retired."""
-    run = sync.resource(name)
-
-    @dlt.resource(name=name, **LISTING)
+    @dlt.resource(name="repositories", **LISTING)
     def rows() -> Iterator[pa.Table]:
-        yield from to_batches(
-            repository.fetch_all(run, path, params), run, _node_keys, listing=True
-        )
-        if not run.items_processed:
-            yield to_empty_listing(run, f"GET /repos/{repository.name}{path}: 200 with no items")
+        state = dlt.current.resource_state() if about.is_live else {}
+        payload = about.payload(run, is_needed=not state.get("is_read"))
+        state["is_read"] = True
+        if payload is not None:
+            yield from to_batches([payload], run, _updated_keys, listing=True)
 
     return rows()
+
+
+def repository_counts(run: ResourceRun, is_live: bool) -> Any:
+    """How many stars, forks, watchers and open issues there are, whenever that has changed."""
+
+    @dlt.transformer(name="repository_counts", **EVENTS)
+    def rows(changed: pa.Table) -> Iterator[pa.Table]:
+        state = dlt.current.resource_state() if is_live else {}
+        for payload in changed["payload"].to_pylist():
+            counts = msgspec.json.encode(msgspec.json.decode(payload, type=_Counts))
+            if state.get("counts") == counts.decode():
+                continue
+            state["counts"] = counts.decode()
+            yield from to_batches([counts], run, _observed_keys)
+
+    return rows
 
 
 def updated(
     name: str, repository: Repository, sync: SyncRun, request: SyncRequest, path: str, **params: str
 ) -> Any:
     """Objects that GitHub lists by last change, read from the cursor on."""
-    run = sync.resource(name)
+    run = sync.account(name)
 
     @dlt.resource(name=name, **EVENTS)
     def rows(occurred_at: Cursor = CURSOR) -> Iterator[pa.Table]:
         since = occurred_at.start_value or EARLIEST
-        records = repository.fetch_changed(run, path, since, request.end, params)
+        state = dlt.current.resource_state() if request.is_live else None
+        records = repository.fetch_news(run, path, since, request.end, params, state)
         yield from to_batches(records, run, _updated_keys)
 
     return rows(request.cursor(OVERLAP_SECONDS))
 
 
-@dlt.resource(name="pull_requests", **EVENTS)
-def pull_requests(
-    repository: Repository, run: ResourceRun, occurred_at: Cursor = CURSOR
-) -> Iterator[pa.Table]:
-    """Pull requests have no `since`: newest change first, up to the cursor."""
-    params = {"state": "all", "sort": "updated", "direction": "desc"}
-    is_old = _older_than(occurred_at.start_value, Dated, lambda record: record.updated_at)
-    records = repository.fetch_until(run, "/pulls", params, is_old)
-    yield from to_batches(records, run, _updated_keys)
+def pull_requests(repository: Repository, request: SyncRequest, run: ResourceRun) -> Any:
+    """Pull requests have no `since`: newest change first, up to the cursor.
 
-
-@dlt.transformer(name="reviews", **EVENTS)
-def reviews(
-    changed: pa.Table, repository: Repository, run: ResourceRun, skip_known: bool
-) -> Iterator[pa.Table]:
-    """Reviews of the pull requests that changed; a review always changes its pull request.
-
-    The cursor's overlap lists the newest pull requests at every run. Those whose change was a
-    minute old when their reviews were last read are known: asking again costs a request each.
+    In batches of a hundred: what hangs on a batch is read in one request and held at once.
     """
-    settled = dlt.current.resource_state().setdefault("settled", {}) if skip_known else {}
-    for row in changed.select(["external_id", "occurred_at", "payload", "observed_at"]).to_pylist():
-        changed_at = row["occurred_at"].isoformat()
-        if settled.get(row["external_id"]) == changed_at:
-            continue
-        number = msgspec.json.decode(row["payload"], type=_Numbered).number
-        try:
-            records = list(repository.fetch_all(run, f"/pulls/{number}/reviews"))
-        except NotFoundError as error:  # Gone since it was listed; the rest of the run is not.
-            run.dead_letter(row["payload"].encode(), error)
-            continue
-        yield from to_batches(records, run, _review_keys(row["occurred_at"]))
-        if (row["observed_at"] - row["occurred_at"]).total_seconds() > OVERLAP_SECONDS:
-            settled[row["external_id"]] = changed_at
-    keep_newest(settled)
+    params = {"state": "all", "sort": "updated", "direction": "desc"}
+
+    @dlt.resource(name="pull_requests", **EVENTS)
+    def rows(occurred_at: Cursor = CURSOR) -> Iterator[pa.Table]:
+        is_old = _older_than(occurred_at.start_value, Dated, lambda record: record.updated_at)
+        state = dlt.current.resource_state() if request.is_live else None
+        records = repository.fetch_until(run, "/pulls", params, is_old, state)
+        yield from to_batches(records, run, _updated_keys, rows_at_once=PER_PAGE)
+
+    return rows(request.cursor(OVERLAP_SECONDS))
 
 
-@dlt.resource(name="issue_events", **EVENTS)
-def issue_events(
-    repository: Repository, run: ResourceRun, occurred_at: Cursor = CURSOR
-) -> Iterator[pa.Table]:
+def issue_events(repository: Repository, request: SyncRequest, run: ResourceRun) -> Any:
     """Events never change and arrive at the front: newest first, up to the cursor."""
-    is_old = _older_than(occurred_at.start_value, _Event, lambda record: record.created_at)
-    records = repository.fetch_until(run, "/issues/events", {}, is_old)
-    yield from to_batches(records, run, _event_keys)
+
+    @dlt.resource(name="issue_events", **EVENTS)
+    def rows(occurred_at: Cursor = CURSOR) -> Iterator[pa.Table]:
+        is_old = _older_than(occurred_at.start_value, _Event, lambda record: record.created_at)
+        state = dlt.current.resource_state() if request.is_live else None
+        records = repository.fetch_until(run, "/issues/events", {}, is_old, state)
+        yield from to_batches(records, run, _event_keys)
+
+    return rows(request.cursor(OVERLAP_SECONDS))
 
 
-@dlt.resource(name="commits", **EVENTS)
-def commits(repository: Repository, run: ResourceRun, request: SyncRequest) -> Iterator[pa.Table]:
-    """Commits of the configured branches (default: the default branch), from head to last head."""
-    heads = dlt.current.resource_state().setdefault("heads", {})
-    live = request.mode == "incremental"
-    for branch in request.settings.get("branches") or [""]:
-        window = None if live else (request.start, request.end)
-        head, records = walk_commits(
-            repository, run, branch, heads.get(branch) if live else None, window
+def recent(
+    name: str,
+    repository: Repository,
+    request: SyncRequest,
+    sync: SyncRun,
+    path: str,
+    items: str = "",
+) -> Any:
+    """Objects that are listed by creation and change afterwards, as far back as they still may.
+
+    The far look back is taken once a day, the near one at every sync. What has not changed is
+    dropped when it is loaded; a cursor on the change would lose what is seen late.
+    """
+    run = sync.account(name)
+
+    @dlt.resource(name=name, **EVENTS)
+    def rows() -> Iterator[pa.Table]:
+        state = dlt.current.resource_state() if request.is_live else {}
+        now = datetime.now(UTC)
+        read_at = datetime.fromisoformat(state["read_at"]) if "read_at" in state else None
+        deep_at = datetime.fromisoformat(state["deep_at"]) if "deep_at" in state else None
+        is_deep = deep_at is None or now - deep_at > SHORT_LOOKBACK
+        if is_deep:
+            state["deep_at"] = now.isoformat()
+            state.pop("etags", None)
+        lookback = LOOKBACK if is_deep else SHORT_LOOKBACK
+        start = (request.start - LOOKBACK if request.start else None) or (
+            read_at - lookback if read_at else None
         )
-        yield from to_batches(records, run, _commit_keys)
-        if live and head:
-            heads[branch] = head
+        is_old = _older_than(start, Dated, lambda record: record.created_at)
+        etags = state if request.is_live else None
+        records = repository.fetch_until(run, path, {}, is_old, etags, items)
+        records = refusable(records, run, request)
+        for batch in to_batches(
+            _within(records, request), run, _updated_keys, rows_at_once=PER_PAGE
+        ):
+            sync.is_settled &= not _has_unfinished(batch)
+            yield batch
+        state["read_at"] = now.isoformat()
+
+    return rows()
 
 
-class _Numbered(msgspec.Struct):
-    number: int
+def commits(repository: Repository, run: ResourceRun, request: SyncRequest, heads: Heads) -> Any:
+    """Commits of the configured branches (default: the default branch), from head to last head."""
+
+    @dlt.resource(name="commits", **EVENTS)
+    def rows() -> Iterator[pa.Table]:
+        known = dlt.current.resource_state().setdefault("heads", {}) if request.is_live else {}
+        for branch in request.settings.get("branches") or [""]:
+            if request.mode == "window":
+                window = (request.start, request.end)
+                records = commits_within(repository, run, branch, window)
+                yield from to_batches(records, run, _commit_keys)
+                continue
+            head = heads.of(run, branch)
+            if head is None:
+                continue
+            records = walk_commits(repository, run, head, known.get(branch))
+            yield from to_batches(records, run, _commit_keys)
+            known[branch] = head.commit
+
+    return rows()
+
+
+class _Counts(msgspec.Struct):
+    node_id: str
+    stargazers_count: int = 0
+    forks_count: int = 0
+    subscribers_count: int = 0
+    open_issues_count: int = 0
+    size: int = 0
 
 
 class _Node(msgspec.Struct):
     node_id: str
 
 
-class _Review(msgspec.Struct):
-    node_id: str
-    submitted_at: datetime | None = None
+class _Name(msgspec.Struct):
+    name: str
+
+
+class _Run(msgspec.Struct):
+    status: str | None = None
 
 
 class _Event(msgspec.Struct):
@@ -232,14 +367,23 @@ class _Stamped(msgspec.Struct):
 
 
 _decode_node = msgspec.json.Decoder(_Node).decode
+_decode_name = msgspec.json.Decoder(_Name).decode
 _decode_stamped = msgspec.json.Decoder(_Stamped).decode
 _decode_event = msgspec.json.Decoder(_Event).decode
-_decode_review = msgspec.json.Decoder(_Review).decode
 _decode_commit = msgspec.json.Decoder(_Commit).decode
 
 
 def _node_keys(record: bytes) -> tuple[str, datetime | None]:
     return _decode_node(record).node_id, None
+
+
+def _name_keys(record: bytes) -> tuple[str, datetime | None]:
+    return _decode_name(record).name, None
+
+
+def _observed_keys(record: bytes) -> tuple[str, datetime | None]:
+    """A count may come back to what it was: the time of looking makes it another event."""
+    return _decode_node(record).node_id, datetime.now(UTC)
 
 
 def _updated_keys(record: bytes) -> tuple[str, datetime | None]:
@@ -258,12 +402,25 @@ def _commit_keys(record: bytes) -> tuple[str, datetime | None]:
     return keys.sha, (signature.date if signature else None) or EARLIEST
 
 
-def _review_keys(pull_changed_at: datetime) -> Callable[[bytes], tuple[str, datetime | None]]:
-    def read(record: bytes) -> tuple[str, datetime | None]:
-        keys = _decode_review(record)
-        return keys.node_id, keys.submitted_at or pull_changed_at  # Pending reviews have no time.
+def _within(records: Iterable[msgspec.Raw], request: SyncRequest) -> Iterator[msgspec.Raw]:
+    """In a window: the records that changed in it."""
+    for record in records:
+        if request.start and request.end:
+            try:
+                changed_at = _decode_stamped(bytes(record)).updated_at
+            except msgspec.MsgspecError:
+                changed_at = None  # Unreadable: it goes on to the dead letters.
+            if changed_at and not (request.start <= changed_at < request.end):
+                continue
+        yield record
 
-    return read
+
+def _has_unfinished(batch: pa.Table) -> bool:
+    """Whether a run among these goes on: it will change without a sign that a probe sees."""
+    return any(
+        msgspec.json.decode(payload, type=_Run).status not in (None, "completed")
+        for payload in batch["payload"].to_pylist()
+    )
 
 
 def _older_than(
@@ -278,26 +435,47 @@ def _older_than(
     return is_old
 
 
-def _client(request: SyncRequest) -> Client:
-    if request.container.count("/") != 1:
+def open_client(request: SyncRequest) -> Client:
+    """A client with the request's tokens."""
+    if request.kind == "repository" and request.container.count("/") != 1:
         raise PermanentError(
             "github.repositories",
             f"{request.container!r} is not a repository",
             "owner/name",
             "correct it in sources.yml",
         )
-    headers = {
-        "Accept": "application/vnd.github+json",
-        "Authorization": f"Bearer {request.secret}",
-        "X-GitHub-Api-Version": "2022-11-28",
-    }
-    return Client("github", request.base_url, headers, request.secret_name, request.retry)
+    return Client(
+        "github",
+        request.base_url,
+        API_HEADERS,
+        request.secret_name,
+        request.retry,
+        tokens_of(request),
+    )
+
+
+def probe_repositories(requests: Sequence[SyncRequest], meter: Meter) -> Mapping[str, bytes]:
+    """What moves when anything in a repository moves, of many repositories."""
+    with open_client(requests[0]) as client:
+        return probe(client, [request.container for request in requests], meter)
+
+
+@contextmanager
+def open_reconciliation(
+    request: SyncRequest, sync: SyncRun, known: Known
+) -> Iterator[Iterable[DltResource]]:
+    """The tombstones of what has vanished from a repository."""
+    with open_client(request) as client:
+        yield reconcile(client, request, sync, known)
 
 
 GITHUB: Final = SourceType(
     name="github",
     default_url="https://api.github.com",
     resources=RESOURCES,
-    open=open_repository,
+    open=open_container,
     check=check,
+    reconcile=open_reconciliation,
+    probe=probe_repositories,
+    probed_kind="repository",
 )

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from dlt_pipelines.github.commits import walk_commits
+from dlt_pipelines.github.commits import Heads, commits_within, walk_commits
 from dlt_pipelines.github.rest import Repository, to_text
 from dlt_pipelines.http import NotFoundError, PermanentError
 from dlt_pipelines.pipeline import EARLIEST
@@ -33,7 +33,7 @@ def reader(sandbox_of, client_of, resource_run):
 
     def start(workspace, resource: str = "issues", **options):
         sandbox = sandbox_of(workspace, **options)
-        repository = Repository(client_of(sandbox), REPO)
+        repository = Repository(client_of(sandbox), REPO, f"/repos/{REPO}")
         return repository, resource_run("github", REPO, resource), sandbox
 
     return start
@@ -307,24 +307,32 @@ def shas(walked: tuple[str | None, Iterable[Any]]) -> tuple[str | None, set[int]
     return head, {known[json.loads(bytes(record))["sha"]] for record in records}
 
 
+def walk(repository, run, branch, known, window=None):
+    """The head of a branch, and what is new since the known one, or all in a window."""
+    if window:
+        return None, commits_within(repository, run, branch, window)
+    head = Heads(repository, is_live=False).of(run, branch)
+    return (head.commit, walk_commits(repository, run, head, known)) if head else (None, ())
+
+
 LINE = [commit(1), *(commit(n, n - 1) for n in range(2, 6))]
 
 
 def test_a_first_walk_reads_every_commit_of_the_head(reader):
     repository, run, sandbox = reader(github(commits=LINE), "commits")
-    assert shas(walk_commits(repository, run, "", None)) == (sha(5), {1, 2, 3, 4, 5})
+    assert shas(walk(repository, run, "", None)) == (sha(5), {1, 2, 3, 4, 5})
     assert queries(sandbox) == ["per_page=1", f"per_page=100&sha={sha(5)}"]
 
 
 def test_a_walk_from_the_known_head_costs_one_request(reader):
     repository, run, sandbox = reader(github(commits=LINE), "commits")
-    assert shas(walk_commits(repository, run, "", sha(5))) == (sha(5), set())
+    assert shas(walk(repository, run, "", sha(5))) == (sha(5), set())
     assert queries(sandbox) == ["per_page=1"]
 
 
 def test_a_push_is_read_by_comparison_with_the_known_head(reader):
     repository, run, sandbox = reader(github(commits=LINE), "commits")
-    assert shas(walk_commits(repository, run, "", sha(3))) == (sha(5), {4, 5})
+    assert shas(walk(repository, run, "", sha(3))) == (sha(5), {4, 5})
     assert [e.path for e in sandbox.requests] == [
         f"/repos/{REPO}/commits",
         f"/repos/{REPO}/compare/{sha(3)}...{sha(5)}",
@@ -336,13 +344,13 @@ def test_an_old_branch_that_is_merged_late_arrives_with_all_its_commits(reader):
     old = [commit(20, 1, seconds=30), commit(21, 20, seconds=40)]
     merge = commit(6, 5, 21)
     repository, run, _ = reader(github(commits=[*LINE, *old, merge]), "commits")
-    assert shas(walk_commits(repository, run, "", sha(5))) == (sha(6), {20, 21, 6})
+    assert shas(walk(repository, run, "", sha(5))) == (sha(6), {20, 21, 6})
 
 
 def test_a_long_push_is_read_page_by_page(reader):
     history = [commit(1), *(commit(n, n - 1) for n in range(2, 252))]
     repository, run, sandbox = reader(github(commits=history), "commits")
-    assert shas(walk_commits(repository, run, "", sha(1))) == (sha(251), set(range(2, 252)))
+    assert shas(walk(repository, run, "", sha(1))) == (sha(251), set(range(2, 252)))
     assert [e.query for e in sandbox.requests[1:]] == [
         f"per_page=100&page={page}" for page in (1, 2, 3)
     ]
@@ -351,13 +359,13 @@ def test_a_long_push_is_read_page_by_page(reader):
 def test_a_force_push_reads_what_is_new_when_the_old_head_is_still_known(reader):
     other = [commit(30, 3), commit(31, 30)]
     repository, run, _ = reader(github(commits=[*LINE, *other]), "commits")
-    assert shas(walk_commits(repository, run, sha(31), sha(5))) == (sha(31), {30, 31})
+    assert shas(walk(repository, run, sha(31), sha(5))) == (sha(31), {30, 31})
 
 
 def test_a_force_push_that_lost_the_old_head_reads_everything_again(reader):
     other = [*LINE[:3], commit(30, 3), commit(31, 30)]
     repository, run, sandbox = reader(github(commits=other), "commits")
-    assert shas(walk_commits(repository, run, "", sha(5))) == (sha(31), {1, 2, 3, 30, 31})
+    assert shas(walk(repository, run, "", sha(5))) == (sha(31), {1, 2, 3, 30, 31})
     assert [e.status for e in sandbox.requests] == [200, 404, 200]
 
 
@@ -365,7 +373,7 @@ def test_a_comparison_that_gives_fewer_commits_than_it_says_is_an_error(reader):
     repository, run, sandbox = reader(github(commits=LINE), "commits")
     sandbox.faults.add(Fault(kind="replace", key="total_commits", value=7, path="/compare/"))
     with pytest.raises(PermanentError, match="gave 2 of 7 commits; expected all of them") as caught:
-        shas(walk_commits(repository, run, "", sha(3)))
+        shas(walk(repository, run, "", sha(3)))
     assert caught.value.code == "incomplete"
 
 
@@ -379,32 +387,32 @@ def test_pushes_during_a_walk_do_not_move_its_pages(reader):
                 workspace.github(REPO).commits.upsert(commit(n, n - 1))
 
     repository, run, sandbox = reader(workspace, "commits", after=after)
-    assert shas(walk_commits(repository, run, "", None)) == (sha(251), set(range(1, 252)))
+    assert shas(walk(repository, run, "", None)) == (sha(251), set(range(1, 252)))
     assert [f"sha={sha(251)}" in query for query in queries(sandbox)] == [False, True, True, True]
 
 
 def test_an_empty_repository_has_no_head_and_no_commits(reader):
     repository, run, sandbox = reader(github(), "commits")
-    assert shas(walk_commits(repository, run, "", None)) == (None, set())
+    assert shas(walk(repository, run, "", None)) == (None, set())
     assert [e.status for e in sandbox.requests] == [409]
 
 
 @pytest.mark.parametrize("window", [(None, None), (START, START + timedelta(days=1))])
 def test_an_empty_repository_read_whole_or_in_a_window_has_no_commits(reader, window):
     repository, run, _ = reader(github(), "commits")
-    assert shas(walk_commits(repository, run, "", None, window)) == (None, set())
+    assert shas(walk(repository, run, "", None, window)) == (None, set())
 
 
 def test_a_window_reads_commits_by_their_date_and_moves_no_head(reader):
     repository, run, _ = reader(github(commits=LINE), "commits")
     window = (START + timedelta(minutes=2), START + timedelta(minutes=4))
-    assert shas(walk_commits(repository, run, "", sha(1), window)) == (None, {2, 3, 4})
+    assert shas(walk(repository, run, "", sha(1), window)) == (None, {2, 3, 4})
 
 
 def test_a_branch_that_does_not_exist_is_an_error(reader):
     repository, run, _ = reader(github(commits=LINE), "commits")
     with pytest.raises(NotFoundError, match="No commit found for SHA: nope"):
-        walk_commits(repository, run, "nope", None)
+        walk(repository, run, "nope", None)
 
 
 def test_a_checkout_is_compared_like_any_repository(reader, tmp_path):
@@ -417,6 +425,6 @@ def test_a_checkout_is_compared_like_any_repository(reader, tmp_path):
         head = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True)
         heads.append(head.stdout.decode().strip())
     repository, run, _ = reader(github({REPO: {"git": tmp_path}}), "commits")
-    head, records = walk_commits(repository, run, "", heads[1])
+    head, records = walk(repository, run, "", heads[1])
     found = [json.loads(bytes(record))["sha"] for record in records]
     assert (head, found) == (heads[3], heads[2:])

@@ -1,0 +1,110 @@
+"""The organization that owns repositories: itself, its teams, and who is in them.
+
+    GET /orgs/{org}        → raw_github.organizations   complete, versioned
+    GraphQL, teams.graphql → raw_github.teams           complete, versioned
+                           → raw_github.team_members    complete, versioned
+
+Teams and members are one GraphQL request; who left a team is retired.
+https://docs.github.com/rest/orgs, https://docs.github.com/graphql/reference/objects#team
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+import msgspec
+from dlt.extract import DltResource
+
+from dlt_pipelines.github.graphql import GraphQL, Json
+from dlt_pipelines.github.rest import Repository, State, listed
+from dlt_pipelines.http import Client
+from dlt_pipelines.ledger import ResourceRun, SyncRun
+from dlt_pipelines.pipeline import SyncRequest
+
+# Each team carries up to a hundred members: a page is 51 requests by GitHub's count.
+TEAMS_PAGE = 50
+
+
+def open_organization(client: Client, request: SyncRequest, sync: SyncRun) -> list[DltResource]:
+    """The resources of an organization."""
+    owner = Repository(client, request.container, f"/orgs/{request.container}")
+    teams = _Teams(GraphQL(client), request.container)
+
+    def organization(run: ResourceRun, state: State | None) -> Iterator[bytes] | None:
+        if state is None:
+            return iter([owner.get(run, "", msgspec.Raw).data])
+        page = owner.get_if_changed(run, "", msgspec.Raw, None, state)
+        return None if page is None else iter([page.data])
+
+    emptiness = f"organization(login: {request.container}): no teams"
+    return [
+        listed("organizations", request, sync, organization, _node_keys, "never empty"),
+        listed("teams", request, sync, lambda run, _: teams.rows(run), _id_keys, emptiness),
+        listed(
+            "team_members", request, sync, lambda run, _: teams.members(run), _id_keys, emptiness
+        ),
+    ]
+
+
+class _Teams:
+    """All teams with their members, read once for both resources."""
+
+    def __init__(self, graphql: GraphQL, owner: str) -> None:
+        self._graphql = graphql
+        self._owner = owner
+        self._found: list[Json] | None = None
+
+    def rows(self, run: ResourceRun) -> Iterator[bytes]:
+        for team in self._read(run):
+            yield msgspec.json.encode({k: v for k, v in team.items() if k != "members"})
+
+    def members(self, run: ResourceRun) -> Iterator[bytes]:
+        for team in self._read(run):
+            identity = {"id": team["id"], "slug": team["slug"]}
+            for edge in team["members"]:
+                member = {"team": identity, "role": edge["role"], "member": edge["node"]}
+                member["id"] = f"{team['id']}:{edge['node']['id']}"
+                yield msgspec.json.encode(member)
+
+    def _read(self, run: ResourceRun) -> list[Json]:
+        if self._found is None:
+            pages = self._graphql.walk(
+                run,
+                "teams",
+                "Teams",
+                {"owner": self._owner},
+                lambda data: data["organization"]["teams"],
+                TEAMS_PAGE,
+            )
+            self._found = [
+                {**team, "members": self._members_of(run, team)} for page in pages for team in page
+            ]
+        return self._found
+
+    def _members_of(self, run: ResourceRun, team: Json) -> list[Json]:
+        return self._graphql.complete(
+            run,
+            team["members"],
+            "teams",
+            "TeamPage",
+            {"id": team["id"]},
+            lambda node: node["members"],
+            items="edges",
+        )
+
+
+class _Node(msgspec.Struct):
+    node_id: str
+
+
+class _Id(msgspec.Struct):
+    id: str
+
+
+def _node_keys(record: bytes) -> tuple[str, datetime | None]:
+    return msgspec.json.decode(record, type=_Node).node_id, None
+
+
+def _id_keys(record: bytes) -> tuple[str, datetime | None]:
+    return msgspec.json.decode(record, type=_Id).id, None

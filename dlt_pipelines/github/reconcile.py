@@ -1,0 +1,216 @@
+"""What has been deleted at GitHub: found by comparing what is known with what is there.
+
+A deleted comment changes nothing that a cursor sees. So a census lists every issue, pull request
+and discussion by id with how many comments it has, a hundred in a request; where one is missing
+it is looked up, where a count fell its comments are listed. Each tombstone says why and on what
+evidence. Very many at once stop the reconciliation (`pipeline.guard_deletions`).
+
+An issue that was deleted answers 410, one that was transferred redirects to its new address:
+https://docs.github.com/rest/issues/issues#get-an-issue
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import dlt
+import msgspec
+import pyarrow as pa
+from dlt.extract import DltResource
+
+from dlt_pipelines.github.discussions import read_comments
+from dlt_pipelines.github.graphql import GraphQL, Json
+from dlt_pipelines.github.rest import Repository
+from dlt_pipelines.http import Client
+from dlt_pipelines.ledger import ResourceRun, SyncRun
+from dlt_pipelines.pipeline import EVENTS, Known, SyncRequest, guard_deletions
+from dlt_pipelines.raw_event import to_tombstones
+
+Reason = Mapping[str, Any]
+Gone = dict[str, Reason]
+
+
+def reconcile(
+    client: Client, request: SyncRequest, sync: SyncRun, known: Known
+) -> list[DltResource]:
+    """One resource of tombstones for each that can be reconciled."""
+    reader = _Reconciliation(client, request, sync, known)
+    finders: dict[str, Callable[[ResourceRun], Gone]] = {
+        "issues": reader.issues,
+        "issue_comments": reader.issue_comments,
+        "review_comments": reader.review_comments,
+        "reviews": reader.reviews,
+        "discussions": reader.discussions,
+        "discussion_comments": reader.discussion_comments,
+    }
+    return [
+        _tombstones(name, sync, request, known, find)
+        for name, find in finders.items()
+        if name in sync.resources
+    ]
+
+
+def _tombstones(
+    name: str,
+    sync: SyncRun,
+    request: SyncRequest,
+    known: Known,
+    find: Callable[[ResourceRun], Gone],
+) -> DltResource:
+    run = sync.account(name)
+
+    @dlt.resource(name=name, **EVENTS)
+    def rows() -> Iterator[pa.Table]:
+        gone = find(run)
+        guard_deletions(
+            run, len(known.objects(name)), len(gone), confirmed=request.confirm_deletions
+        )
+        yield from to_tombstones(gone.items(), run)
+
+    return rows()
+
+
+class _Reconciliation:
+    """The census of one repository, taken once, and what it says of each resource."""
+
+    def __init__(self, client: Client, request: SyncRequest, sync: SyncRun, known: Known) -> None:
+        self._repository = Repository(client, request.container, f"/repos/{request.container}")
+        self._graphql = GraphQL(client)
+        self._known = known
+        owner, name = request.container.split("/")
+        self._place = {"owner": owner, "name": name}
+        self._taken: dict[str, dict[str, Json]] = {}
+
+    def issues(self, run: ResourceRun) -> Gone:
+        """Issues, and pull requests as issues, that are not listed any more."""
+        known = self._known.objects("issues")
+        listed = {**self._census(run, "issues"), **self._census(run, "pullRequests")}
+        gone: Gone = {}
+        for external_id, number in known.items():
+            if external_id not in listed and (reason := self._look_up(run, external_id, number)):
+                gone[external_id] = reason
+        return gone
+
+    def issue_comments(self, run: ResourceRun) -> Gone:
+        """Comments of issues and pull requests that have fewer than are known."""
+        listed = {**self._census(run, "issues"), **self._census(run, "pullRequests")}
+        counts = {str(n["number"]): n["comments"]["totalCount"] for n in listed.values()}
+        return self._fallen(run, "issue_comments", counts, "/issues/{}/comments")
+
+    def review_comments(self, run: ResourceRun) -> Gone:
+        """Comments on code of pull requests that have fewer than are known."""
+        counts: dict[str, int] = {}
+        for pull in self._census(run, "pullRequests").values():
+            threads = pull["reviewThreads"]
+            has_more = threads["pageInfo"]["hasNextPage"]
+            total = sum(thread["comments"]["totalCount"] for thread in threads["nodes"])
+            counts[str(pull["number"])] = -1 if has_more else total
+        return self._fallen(run, "review_comments", counts, "/pulls/{}/comments")
+
+    def reviews(self, run: ResourceRun) -> Gone:
+        """Reviews of pull requests that have fewer than are known."""
+        listed = self._census(run, "pullRequests")
+        counts = {str(n["number"]): n["reviews"]["totalCount"] for n in listed.values()}
+        return self._fallen(run, "reviews", counts, "/pulls/{}/reviews")
+
+    def discussions(self, run: ResourceRun) -> Gone:
+        """Discussions that are not listed any more."""
+        listed = self._census(run, "discussions")
+        missing = [i for i in self._known.objects("discussions") if i not in listed]
+        found = self._graphql.nodes(run, "census", "Exists", missing, {})
+        return {
+            external_id: {"reason": "not_found", "evidence": {"node": external_id, "found": None}}
+            for external_id, node in found
+            if node is None
+        }
+
+    def discussion_comments(self, run: ResourceRun) -> Gone:
+        """Comments of discussions that have other comments than are known."""
+        known = _by_place(self._known.objects("discussion_comments"))
+        listed = self._census(run, "discussions")
+        gone: Gone = {}
+        for discussion_id, comment_ids in known.items():
+            discussion = listed.get(discussion_id)
+            there = (
+                {comment["id"] for comment in self._all_comments(run, discussion)}
+                if discussion
+                else set()
+            )
+            for comment_id in comment_ids - there:
+                evidence = {"discussion": discussion_id, "listed": len(there)}
+                gone[comment_id] = {"reason": "absent_from_listing", "evidence": evidence}
+        return gone
+
+    def _all_comments(self, run: ResourceRun, discussion: Json) -> list[Json]:
+        data = self._graphql.ask(run, "census", "DiscussionComments", {"id": discussion["id"]})
+        return read_comments(self._graphql, run, data["node"]) if data["node"] else []
+
+    def _census(self, run: ResourceRun, connection: str) -> dict[str, Json]:
+        """Every object of a connection by id, as the census has it."""
+        if connection not in self._taken:
+            operation = f"Census{connection[0].upper()}{connection[1:]}"
+            pages = self._graphql.walk(
+                run,
+                "census",
+                operation,
+                self._place,
+                lambda data: data["repository"][connection],
+            )
+            self._taken[connection] = {node["id"]: node for page in pages for node in page}
+        return self._taken[connection]
+
+    def _fallen(
+        self, run: ResourceRun, resource: str, counts: Mapping[str, int], path: str
+    ) -> Gone:
+        """Known objects that are not listed below their issue where its count fell.
+
+        A parent that is not there any more took what hung on it along.
+        """
+        gone: Gone = {}
+        for number, ids in _by_place(self._known.objects(resource)).items():
+            if number not in counts:
+                evidence: Json = {"parent": number, "listed": False}
+                gone |= {i: {"reason": "parent_deleted", "evidence": evidence} for i in ids}
+                continue
+            if 0 <= counts[number] == len(ids):
+                continue
+            records = self._repository.fetch_all(run, path.format(number))
+            there = {msgspec.json.decode(record, type=_Node).node_id for record in records}
+            evidence = {"parent": number, "known": len(ids), "listed": len(there)}
+            reason = {"reason": "comment_count_fell", "evidence": evidence}
+            gone |= dict.fromkeys(ids - there, reason)
+        return gone
+
+    def _look_up(self, run: ResourceRun, external_id: str, number: str) -> Reason | None:
+        """Why an issue is not listed; None if it is there after all."""
+        path = f"{self._repository.root}/issues/{number}"
+        found, status = self._repository.client.find(run.meter, path, _Moved)
+        evidence = {"url": path, "status": status}
+        if found is None:
+            return {"reason": "gone" if status == 410 else "not_found", "evidence": evidence}
+        if found.node_id == external_id:
+            return None
+        return {
+            "reason": "transferred",
+            "evidence": evidence,
+            "transferred_to": found.html_url,
+        }
+
+
+class _Node(msgspec.Struct):
+    node_id: str
+
+
+class _Moved(msgspec.Struct):
+    node_id: str
+    html_url: str
+
+
+def _by_place(objects: Mapping[str, str]) -> dict[str, set[str]]:
+    """External ids by the issue, pull request or discussion that they hang on."""
+    places: dict[str, set[str]] = defaultdict(set)
+    for external_id, locator in objects.items():
+        places[str(locator).rsplit("/", 1)[-1]].add(external_id)
+    return places
