@@ -54,6 +54,10 @@ class Collection:
         raw = self._raw.get(str(object_id))
         return None if raw is None else msgspec.json.decode(raw)
 
+    def raw_of(self, object_id: str | int) -> bytes | None:
+        """One object as JSON."""
+        return self._raw.get(str(object_id))
+
     def find(self, **equal: Any) -> Json | None:
         """The first object whose top-level fields have these values."""
         return next(

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -19,8 +18,17 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from include.sandbox.collection import Collection
+from include.sandbox.github_answers import (
+    Answer,
+    Endpoint,
+    Paged,
+    RefusedError,
+    Rows,
+    bearer_token,
+    not_found_response,
+)
+from include.sandbox.github_code import GitHubCode
 from include.sandbox.github_listings import (
-    COMMITS,
     ISSUE_COMMENTS,
     ISSUE_COMMENTS_OF_ISSUE,
     ISSUE_EVENTS,
@@ -47,33 +55,6 @@ DEFAULT_PER_PAGE = 30
 MAXIMUM_PER_PAGE = 100
 
 
-class RefusedError(Exception):
-    """A request that ends in an error response."""
-
-    def __init__(self, response: Response) -> None:
-        super().__init__(response.status_code)
-        self.response = response
-
-
-@dataclass(frozen=True)
-class Rows:
-    """A listing to be cut into pages."""
-
-    rows: list[bytes]
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """What `/compare` says; its commits are cut into pages."""
-
-    summary: dict[str, Any]
-    commits: Rows
-
-
-Answer = Rows | Comparison | dict[str, Any] | bytes
-Endpoint = Callable[[Request], Answer]
-
-
 class GitHub:
     """The endpoints, and how often each token has used them."""
 
@@ -81,6 +62,7 @@ class GitHub:
         self._workspace = workspace
         self._limits = limits
         self._budgets: dict[str, Budget] = {}
+        self._code = GitHubCode(limits, self._repository, self._is_known)
 
     def routes(self) -> list[BaseRoute]:
         """Every route served; anything else is 404."""
@@ -102,14 +84,14 @@ class GitHub:
             "/user": lambda request: to_user("headwater-sandbox", 1),
             "/rate_limit": self._rate_limit,
             repo: lambda request: self._repository(request).repository,
-            f"{repo}/commits": self._commits,
-            f"{repo}/compare/{{basehead:path}}": self._compare,
             f"{repo}/issues/{{number:int}}": self._issue,
             f"{repo}/pulls/{{number:int}}": self._pull_request,
             **{f"{repo}{path}": self._listing(listing) for path, listing in listings.items()},
+            **self._code.endpoints(repo),
         }
         return [
             *(Route(path, self._served(call), methods=["GET"]) for path, call in endpoints.items()),
+            *self._code.routes(),
             Route("/{path:path}", self._served(not_found)),
         ]
 
@@ -143,30 +125,35 @@ class GitHub:
         token = bearer_token(request)
         if not token:
             raise RefusedError(github_error(401, "Requires authentication"))
-        required = {
-            repository.required_token for repository in self._workspace.repositories.values()
-        }
-        if token not in self._workspace.tokens | required:
+        if not self._is_known(token):
             raise RefusedError(github_error(401, "Bad credentials"))
         if request.url.path.endswith("/rate_limit") or self._budget(token).remaining:
             return token
         raise RefusedError(primary_limit_exceeded())
 
+    def _is_known(self, token: str) -> bool:
+        required = {
+            repository.required_token for repository in self._workspace.repositories.values()
+        }
+        return token in self._workspace.tokens | required
+
     def _answer(self, request: Request, answer: Answer, token: str) -> Response:
+        if isinstance(answer, Response):
+            return answer
         headers = {
             "cache-control": "private, max-age=60, s-maxage=60",
             "vary": "Accept, Authorization, Cookie, X-GitHub-OTP, Accept-Encoding",
         }
         total = 0
-        rows = answer.commits if isinstance(answer, Comparison) else answer
+        rows = answer.rows if isinstance(answer, Paged) else answer
         if isinstance(rows, Rows):
-            page, per_page = page_parameters(request)
+            page, per_page = page_parameters(request, rows.per_page)
             total = len(rows.rows)
             body = b"[" + b",".join(rows.rows[(page - 1) * per_page : page * per_page]) + b"]"
             link = self._link(request, page, per_page, total)
             headers |= {"link": link} if link else {}
-            if isinstance(answer, Comparison):
-                body = msgspec.json.encode({**answer.summary, "commits": msgspec.Raw(body)})
+            if isinstance(answer, Paged):
+                body = msgspec.json.encode({**answer.summary, answer.field: msgspec.Raw(body)})
         else:
             body = answer if isinstance(answer, bytes) else msgspec.json.encode(answer)
         headers["etag"] = etag_of(body, total, token)
@@ -243,35 +230,6 @@ class GitHub:
                 return raw
         raise RefusedError(not_found_response())
 
-    def _commits(self, request: Request) -> Rows:
-        repository = self._repository(request)
-        ref = request.query_params.get("sha")
-        rows = history(repository, ref)
-        if rows is None and ref is not None:
-            raise RefusedError(github_error(404, f"No commit found for SHA: {ref}"))
-        if not rows:
-            raise RefusedError(github_error(409, "Git Repository is empty."))
-        return Rows(COMMITS.between(rows, request.query_params))
-
-    def _compare(self, request: Request) -> Comparison:
-        repository = self._repository(request)
-        base, _, head = request.path_params["basehead"].partition("...")
-        ours, theirs = history(repository, base), history(repository, head)
-        if not ours or not theirs:
-            raise RefusedError(not_found_response())
-        comparison = compare(ours, theirs)
-        if comparison is None:
-            raise RefusedError(github_error(404, f"No common ancestor between {base} and {head}."))
-        html = f"https://github.com/{repository.name}/compare/{base}...{head}"
-        urls = {
-            "url": f"https://api.github.com/repos/{repository.name}/compare/{base}...{head}",
-            "html_url": html,
-            "permalink_url": html,
-            "diff_url": f"{html}.diff",
-            "patch_url": f"{html}.patch",
-        }
-        return Comparison(urls | comparison.summary, comparison.commits)
-
     def _link(self, request: Request, page: int, per_page: int, total: int) -> str:
         """`Link` as GitHub writes it: by the repository's number; prev, next, last, first."""
         last = max(1, -(-total // per_page))
@@ -292,17 +250,11 @@ class GitHub:
         )
 
 
-def bearer_token(request: Request) -> str:
-    """The token of `Authorization: Bearer …` or `token …`; empty if there is none."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    return token.strip() if scheme.lower() in ("bearer", "token") else ""
-
-
-def page_parameters(request: Request) -> tuple[int, int]:
+def page_parameters(request: Request, size: int | None = None) -> tuple[int, int]:
     """Page and page size; GitHub corrects what is out of range instead of refusing it."""
     page = to_integer(request.query_params.get("page"), 1)
-    per_page = to_integer(request.query_params.get("per_page"), DEFAULT_PER_PAGE)
-    return page, min(per_page, MAXIMUM_PER_PAGE)
+    per_page = to_integer(request.query_params.get("per_page"), size or DEFAULT_PER_PAGE)
+    return page, min(per_page, size or MAXIMUM_PER_PAGE)
 
 
 def to_integer(text: str | None, default: int) -> int:
@@ -337,58 +289,6 @@ def by_number(collection: Collection) -> dict[int | None, bytes]:
     )
 
 
-def history(repository: GitHubRepository, ref: str | None) -> list[bytes] | None:
-    """Commits reachable from a ref, newest first; None if there is no such ref."""
-    if repository.git is None:
-        return commits_from(repository, ref)
-    default = repository.repository.get("default_branch")
-    return repository.git.commits(repository.name, None if ref == default else ref)
-
-
-def compare(base: list[bytes], head: list[bytes]) -> Comparison | None:
-    """What is in one history and not in the other, oldest first; None without common ancestor."""
-    in_base, in_head = set(base), set(head)
-    ahead = [raw for raw in reversed(head) if raw not in in_base]
-    behind = len(in_base - in_head)
-    common = next((raw for raw in head if raw in in_base), None)
-    if common is None:
-        return None
-    status = "diverged" if ahead and behind else "ahead" if ahead else "behind"
-    summary = {
-        "base_commit": msgspec.Raw(base[0]),
-        "merge_base_commit": msgspec.Raw(common),
-        "status": status if ahead or behind else "identical",
-        "ahead_by": len(ahead),
-        "behind_by": behind,
-        "total_commits": len(ahead),
-        "files": [],
-    }
-    return Comparison(summary, Rows(ahead))
-
-
-def commits_from(repository: GitHubRepository, ref: str | None) -> list[bytes] | None:
-    """Recorded commits, newest first: all of them, or a commit and its ancestors."""
-    rows = repository.commits.derived(
-        "newest first", lambda: COMMITS.newest_first(repository.commits.raw())
-    )
-    if ref in (None, repository.repository.get("default_branch")):
-        return rows
-    if ref not in repository.commits:
-        return None
-    parents = {
-        sha: [parent["sha"] for parent in commit["parents"]]
-        for sha, commit in repository.commits.decoded().items()
-    }
-    reached: set[str] = set()
-    pending = [str(ref)]
-    while pending:
-        sha = pending.pop()
-        if sha in parents and sha not in reached:
-            reached.add(sha)
-            pending += parents[sha]
-    return [raw for raw in rows if msgspec.json.decode(raw)["sha"] in reached]
-
-
 def rate_limit_headers(budget: Budget) -> dict[str, str]:
     """`x-ratelimit-*` of the core resource."""
     return {
@@ -412,11 +312,6 @@ def primary_limit_exceeded() -> Response:
 def not_found(request: Request) -> Answer:
     """Refuse a path that is not served."""
     raise RefusedError(not_found_response())
-
-
-def not_found_response() -> Response:
-    """GitHub's 404, also for what a token may not see."""
-    return github_error(404, "Not Found")
 
 
 def validation_failed(invalid: InvalidParameterError) -> Response:

@@ -15,6 +15,9 @@ class Limits:
     """
 
     github_requests_per_hour: int = 5_000
+    github_tree_entries: int = 100_000
+    github_blob_bytes: int = 100_000_000
+    github_link_seconds: int = 300
     linear_requests_per_hour: int = 2_500
     linear_complexity_per_hour: int = 3_000_000
     linear_complexity_per_query: int = 10_000

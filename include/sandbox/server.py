@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from include.sandbox import linear
 from include.sandbox.faults import Fault, Faults
 from include.sandbox.github import GitHub
+from include.sandbox.github_git import is_streamed
 from include.sandbox.limits import Limits
 from include.sandbox.linear import Linear
 from include.sandbox.notion import Notion
@@ -34,7 +35,7 @@ LOG_LENGTH = 100_000
 
 @dataclass(frozen=True, kw_only=True)
 class Exchange:
-    """One request and what was sent back; the log keeps it without `body`.
+    """One request and what was sent back; the log keeps it without `body`, and so are streams.
 
     `path` is without the provider's prefix and names a GitHub repository by owner and name even
     where the client followed a `Link` that names it by number. `operations` are a Linear
@@ -221,28 +222,43 @@ class Observer:
         if fault is not None and fault.kind == "slow":
             await asyncio.sleep(fault.seconds)
         answer = fault.answer(provider) if fault is not None else None
+
+        def record(reply: Reply) -> None:
+            self._sandbox.record(
+                Exchange(
+                    provider=provider,
+                    method=scope["method"],
+                    path=path,
+                    query=scope["query_string"].decode(),
+                    status=reply.status,
+                    operations=operations,
+                    fault=fault.kind if fault else None,
+                    request_headers=headers_of(scope["headers"]),
+                    request_body=request_body,
+                    response_headers=headers_of(reply.headers),
+                    body=reply.body,
+                )
+            )
+
+        async def pass_on(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                record(Reply(message["status"], list(message["headers"]), b""))
+            await send(message)
+
+        damages = fault is not None and fault.kind != "slow"
+        streams = provider == "github" and is_streamed(path) and not damages
+        again = read_again(request_body, receive)
         try:
-            reply = await capture(answer or self._app, scope, request_body)
+            if streams:
+                await self._app(scope, again, pass_on)
+                return
+            reply = await capture(answer or self._app, scope, again)
         except Exception as error:
             self._sandbox.violations.append(error)
             raise
         if fault is not None and answer is None:
             reply = reply.changed(fault.change(provider, reply.body))
-        self._sandbox.record(
-            Exchange(
-                provider=provider,
-                method=scope["method"],
-                path=path,
-                query=scope["query_string"].decode(),
-                status=reply.status,
-                operations=operations,
-                fault=fault.kind if fault else None,
-                request_headers=headers_of(scope["headers"]),
-                request_body=request_body,
-                response_headers=headers_of(reply.headers),
-                body=reply.body,
-            )
-        )
+        record(reply)
         await reply.send(send, dropped=fault is not None and fault.kind == "dropped")
 
     def _by_name(self, path: str) -> str:
@@ -276,13 +292,10 @@ class Reply:
         await send({"type": "http.response.body", "body": body, "more_body": dropped})
 
 
-async def capture(app: ASGIApp, scope: Scope, request_body: bytes) -> Reply:
-    """Run an application on a request that was read already, and keep what it sends."""
+async def capture(app: ASGIApp, scope: Scope, receive: Receive) -> Reply:
+    """Run an application and keep what it sends."""
     start: Message = {}
     chunks: list[bytes] = []
-
-    async def receive() -> Message:
-        return {"type": "http.request", "body": request_body, "more_body": False}
 
     async def send(message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -292,6 +305,18 @@ async def capture(app: ASGIApp, scope: Scope, request_body: bytes) -> Reply:
 
     await app(scope, receive, send)
     return Reply(start["status"], list(start["headers"]), b"".join(chunks))
+
+
+def read_again(request_body: bytes, receive: Receive) -> Receive:
+    """A request whose body was read already; afterwards only the client's leaving is left."""
+    unread = [request_body]
+
+    async def receive_again() -> Message:
+        if unread:
+            return {"type": "http.request", "body": unread.pop(), "more_body": False}
+        return await receive()
+
+    return receive_again
 
 
 async def read_all(receive: Receive) -> bytes:

@@ -1,12 +1,14 @@
 """The data the sandbox serves: a folder of JSON Lines per provider and object, held in memory.
 
     workspace.json                           {"name", "required_tokens": {"owner/repo": token}}
-    github/<owner>/<repo>/repository.json    issues.jsonl, pull_requests.jsonl, … or git.json
+    github/<owner>/<repo>/repository.json    issues.jsonl, pull_requests.jsonl, …
+                                             code.fast-import or git.json, wiki.fast-import
     linear/organization.json                 teams.jsonl, users.jsonl, issues.jsonl, …
     notion/                                  users.jsonl, pages.jsonl, blocks.jsonl, …
 
-Every object is in its provider's own payload shape. `git.json` names a git checkout, relative to
-the workspace, whose history is served as commits; `{"path": "checkout"}` is the project's own.
+Every object is in its provider's own payload shape. `code.fast-import` and `wiki.fast-import` are
+streams of `git fast-import`: a repository's code and its wiki. `git.json` names a git repository
+instead, relative to the workspace; `{"path": "checkout"}` is the project's own at its HEAD.
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ from include.sandbox.github_objects import to_full_repository
 DEFAULT_TOKEN = "sandbox-token"  # noqa: S105 (the token of a server on loopback)
 DEMO_PATH = Path(__file__).parent / "workspace"
 CHECKOUT_PATH = Path(__file__).resolve().parents[2]
+WIKI_BRANCH = "master"
+STREAMS = {"git": "code.fast-import", "wiki": "wiki.fast-import"}
 
 Rows = Mapping[str, Iterable[Json | bytes]]
 
@@ -73,6 +77,18 @@ class GitHubRepository(Store):
         "commits",
         "labels",
         "milestones",
+        "releases",
+        "collaborators",
+        "workflow_runs",
+        "workflow_jobs",
+        "deployments",
+        "deployment_statuses",
+        "discussions",
+        "discussion_comments",
+        "review_threads",
+        "pull_request_files",
+        "pull_request_commits",
+        "closing_issues",
     )
     keys: ClassVar[Mapping[str, str]] = {"commits": "sha"}
     issues: Collection
@@ -84,17 +100,57 @@ class GitHubRepository(Store):
     commits: Collection
     labels: Collection
     milestones: Collection
+    releases: Collection
+    collaborators: Collection
+    workflow_runs: Collection
+    workflow_jobs: Collection
+    deployments: Collection
+    deployment_statuses: Collection
+    discussions: Collection
+    discussion_comments: Collection
+    review_threads: Collection
+    pull_request_files: Collection
+    pull_request_commits: Collection
+    closing_issues: Collection
 
-    def __init__(self, repository: Json, rows: Rows, git: GitCheckout | None = None) -> None:
+    def __init__(
+        self,
+        repository: Json,
+        rows: Rows,
+        git: GitCheckout | None = None,
+        wiki: GitCheckout | None = None,
+    ) -> None:
         super().__init__(rows)
         self.repository = repository
         self.git = git
+        self.wiki = wiki
         self.required_token: str | None = None
 
     @property
     def name(self) -> str:
         """`owner/repo`."""
         return str(self.repository["full_name"])
+
+
+class GitHubOrganization(Store):
+    """An organization that owns repositories: its own object, its teams and who is in them.
+
+    A team membership is `{"id", "team": slug, "login", "role": "MEMBER" | "MAINTAINER"}`.
+    """
+
+    kinds = ("members", "teams", "team_members")
+    members: Collection
+    teams: Collection
+    team_members: Collection
+
+    def __init__(self, organization: Json, rows: Rows) -> None:
+        super().__init__(rows)
+        self.organization = organization
+
+    @property
+    def login(self) -> str:
+        """Its name in addresses."""
+        return str(self.organization["login"])
 
 
 class LinearStore(Store):
@@ -134,12 +190,14 @@ class Workspace:
         name: str = "workspace",
         *,
         repositories: Iterable[GitHubRepository] = (),
+        organizations: Iterable[GitHubOrganization] = (),
         linear: LinearStore | None = None,
         notion: NotionStore | None = None,
         tokens: Iterable[str] = (DEFAULT_TOKEN,),
     ) -> None:
         self.name = name
         self.repositories = {repository.name.lower(): repository for repository in repositories}
+        self.organizations = {owner.login.lower(): owner for owner in organizations}
         self.linear = linear or LinearStore({}, {})
         self.notion = notion or NotionStore({})
         self.tokens = frozenset(tokens)
@@ -172,9 +230,10 @@ class Workspace:
     ) -> Workspace:
         """Build a workspace from what its folder would hold.
 
-        `{"name", "github": {"owner/repo": {"repository": {…}, "issues": […], …, "git": path}},
-        "linear": {"organization": {…}, "issues": […], …}, "notion": {"pages": […], …}}`; a row is a
-        dict or its JSON.
+        `{"name", "github": {"owner/repo": {"repository": {…}, "issues": […], …, "git": path,
+        "wiki": path}}, "organizations": {"owner": {"organization": {…}, "teams": […], …}},
+        "linear": {"organization": {…}, "issues": […], …}, "notion": {"pages": […], …}}`; a row
+        is a dict or its JSON, a path a git repository or a `git fast-import` stream.
         """
         linear = dict(data.get("linear", {}))
         workspace = cls(
@@ -182,6 +241,12 @@ class Workspace:
             repositories=[to_repository(name, parts) for name, parts in data["github"].items()]
             if "github" in data
             else (),
+            organizations=[
+                GitHubOrganization(
+                    rows["organization"], {k: v for k, v in rows.items() if k != "organization"}
+                )
+                for rows in data.get("organizations", {}).values()
+            ],
             linear=LinearStore(linear.pop("organization", {}), linear),
             notion=NotionStore(data.get("notion", {})),
             tokens=tokens,
@@ -212,6 +277,7 @@ class Workspace:
                 "name": "github" if len(owners) == 1 else f"github_{owner}",
                 "type": "github",
                 "owner": owner,
+                **({} if owner.lower() in self.organizations else {"organization": []}),
                 "repositories": [{"name": name} for name in sorted(names)],
             }
             for owner, names in sorted(owners.items())
@@ -231,11 +297,24 @@ class Workspace:
 
 
 def to_repository(name: str, parts: Mapping[str, Any]) -> GitHubRepository:
-    """A repository from its rows by kind, its own object and the path of its checkout, if any."""
+    """A repository from its rows by kind, its own object and the paths of its code and wiki."""
     rows = dict(parts)
     repository = rows.pop("repository", None) or to_full_repository({"full_name": name})
-    git = rows.pop("git", None)
-    return GitHubRepository(repository, rows, GitCheckout(Path(git)) if git else None)
+    git, wiki = rows.pop("git", None), rows.pop("wiki", None)
+    branch = str(repository.get("default_branch") or "main")
+    return GitHubRepository(
+        repository,
+        rows,
+        to_git(git, branch) if git else None,
+        to_git(wiki, WIKI_BRANCH) if wiki else None,
+    )
+
+
+def to_git(path: str | Path, branch: str) -> GitCheckout:
+    """A git repository: a folder's, a stream's, or the project's own as it stands at its HEAD."""
+    if Path(path) == CHECKOUT_PATH:
+        return GitCheckout.snapshot(CHECKOUT_PATH, branch)
+    return GitCheckout.at(Path(path), branch)
 
 
 def read_folder(path: Path) -> dict[str, Any]:
@@ -250,6 +329,13 @@ def read_folder(path: Path) -> dict[str, Any]:
             "/".join(folder.parts[-2:]): read_repository(folder, path)
             for folder in sorted((path / "github").glob("*/*"))
             if folder.is_dir()
+        },
+        "organizations": {
+            file.parent.name: {
+                "organization": read_json(file),
+                **read_rows(file.parent, GitHubOrganization.kinds),
+            }
+            for file in sorted((path / "github").glob("*/organization.json"))
         },
         "linear": {
             **linear,
@@ -266,6 +352,9 @@ def read_repository(folder: Path, workspace: Path) -> dict[str, Any]:
     git = read_json(folder / "git.json").get("path")
     if git:
         parts["git"] = CHECKOUT_PATH if git == "checkout" else workspace / git
+    for name, file in STREAMS.items():
+        if (folder / file).exists():
+            parts[name] = folder / file
     return parts
 
 

@@ -35,6 +35,7 @@ from jsonschema import Draft7Validator, Draft202012Validator
 from pydantic import TypeAdapter
 
 from include.sandbox import Exchange
+from include.sandbox.github_git import is_streamed
 
 REPOSITORY_PATH = Path(__file__).resolve().parents[3]
 SHARED_PATH = Path(os.environ.get("HEADWATER_SHARED", REPOSITORY_PATH.parent / "shared"))
@@ -80,7 +81,7 @@ def validate_response(
     Raises:
         ContractError: it breaks the contract.
     """
-    if status == 304:
+    if status in (302, 304) or (provider == "github" and is_streamed(path)):
         return
     document = json.loads(body)
     if provider == "github":
@@ -115,6 +116,18 @@ GITHUBKIT_MODELS: dict[str, Any] = {
     "/commits": list[models.Commit],
     "/labels": list[models.Label],
     "/milestones": list[models.Milestone],
+    "/branches": list[models.ShortBranch],
+    "/tags": list[models.Tag],
+}
+GITHUBKIT_PREFIXES: dict[str, Any] = {
+    "/branches/": models.BranchWithProtection,
+    "/commits/": models.Commit,
+    "/compare/": models.CommitComparison,
+    "/git/ref/": models.GitRef,
+    "/git/matching-refs/": list[models.GitRef],
+    "/git/commits/": models.GitCommit,
+    "/git/trees/": models.GitTree,
+    "/git/blobs/": models.Blob,
 }
 
 
@@ -123,9 +136,10 @@ def parse_with_githubkit(path: str, status: int, document: Any) -> None:
     name = re.sub(r"/\d+", "/N", re.sub(r"^/repos/[^/]+/[^/]+", "", path))
     if status != 200:
         model: Any = models.BasicError
-    elif name in GITHUBKIT_MODELS:
-        model = GITHUBKIT_MODELS[name]
     else:
+        prefixes = (prefix for prefix in GITHUBKIT_PREFIXES if name.startswith(prefix))
+        model = GITHUBKIT_MODELS.get(name, GITHUBKIT_PREFIXES.get(next(prefixes, "")))
+    if model is None:
         return
     for item in objects_of(without_known_breaks(document)):
         single = model if not isinstance(document, list) else model.__args__[0]
@@ -219,9 +233,16 @@ def validate_github(
 
 @cache
 def templates(file: str) -> list[tuple[str, re.Pattern[str]]]:
-    """Path templates with their patterns, those with fewer parameters first."""
+    """Path templates with their patterns, those with fewer parameters first.
+
+    At last those that end in the name of a ref, which may hold slashes.
+    """
     paths = sorted(openapi(file)["paths"], key=lambda path: path.count("{"))
-    return [(path, re.compile(re.sub(r"\{[^}]+\}", "[^/]+", path) + "$")) for path in paths]
+    return [(path, re.compile(re.sub(r"\{[^}]+\}", "[^/]+", path) + "$")) for path in paths] + [
+        (path, re.compile(re.sub(r"\{[^}]+\}", "[^/]+", path[: path.rindex("{")]) + ".+$"))
+        for path in paths
+        if path.endswith(("{branch}", "{ref}", "{basehead}", "{tree_sha}"))
+    ]
 
 
 def template_of(file: str, path: str) -> str | None:
