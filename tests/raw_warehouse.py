@@ -17,23 +17,51 @@ from typing import Any, Final
 import duckdb
 
 SNAPSHOTS: Final = {
-    "raw_github": ("repositories", "labels", "milestones"),
+    "raw_github": (
+        "repositories",
+        "branches",
+        "tags",
+        "releases",
+        "labels",
+        "milestones",
+        "collaborators",
+        "wiki_pages",
+        "organizations",
+        "teams",
+        "team_members",
+    ),
     "raw_linear": ("teams", "users", "workflow_states", "labels"),
     "raw_notion": ("users",),
 }
 HISTORIES: Final = {
     "raw_github": (
+        "repository_counts",
         "issues",
-        "pull_requests",
         "issue_comments",
-        "review_comments",
-        "reviews",
         "issue_events",
+        "pull_requests",
+        "pull_request_details",
+        "pull_request_files",
+        "pull_request_commits",
+        "reviews",
+        "review_threads",
+        "review_comments",
+        "discussions",
+        "discussion_comments",
         "commits",
+        "commit_files",
+        "files",
+        "blobs",
+        "workflow_runs",
+        "workflow_jobs",
+        "deployments",
+        "deployment_statuses",
     ),
     "raw_linear": ("issues", "comments", "projects"),
     "raw_notion": ("data_sources", "pages", "page_contents", "comments"),
 }
+# One event, and one row, wherever it was read.
+SHARED: Final = ("blobs",)
 EPOCH: Final = datetime(2026, 1, 1, tzinfo=UTC)
 
 _ENVELOPE: Final = """
@@ -182,9 +210,8 @@ def _envelope(
     payload_hash = _digest(payload)
     listed = table in SNAPSHOTS.get(dataset, ())
     moment = "" if listed else event.occurred_at.isoformat()
-    identity = (connection_id, table, event.external_id, event.operation, moment, payload_hash)
-    if table == "commits":
-        identity = (*identity, event.container)
+    place = () if table in SHARED else (connection_id, event.container)
+    identity = (*place, table, event.external_id, event.operation, moment, payload_hash)
     return (
         _digest(*identity),
         connection_id,

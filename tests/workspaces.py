@@ -84,6 +84,77 @@ def gauge(**rows: Iterable[Json]) -> Workspace:
     )
 
 
+def whole_gauge() -> Workspace:
+    """The demo's repository with all it has, code and wiki included, and its organization."""
+    return Workspace.from_data(
+        {
+            "name": "gauge",
+            "github": {REPO: demo()["github"][REPO]},
+            "organizations": demo()["organizations"],
+        }
+    )
+
+
+def workflow_run(number: int, seconds: float = 0, **changed: Any) -> Json:
+    """A workflow run that was created and last changed at START + `seconds`."""
+    return _like(
+        _first("workflow_runs"),
+        id=number,
+        node_id=f"WFR_{number}",
+        created_at=at(seconds),
+        **{"updated_at": at(seconds), **changed},
+    )
+
+
+def workflow_job(number: int, run: int, **changed: Any) -> Json:
+    """A job of a workflow run."""
+    return _like(
+        _first("workflow_jobs"),
+        id=number,
+        node_id=f"CR_{number}",
+        run_id=run,
+        **{"run_attempt": 1, **changed},
+    )
+
+
+def deployment(number: int, seconds: float = 0, **changed: Any) -> Json:
+    """A deployment that was created and last changed at START + `seconds`."""
+    return _like(
+        _first("deployments"),
+        id=number,
+        node_id=f"DE_{number}",
+        created_at=at(seconds),
+        **{"updated_at": at(seconds), **changed},
+    )
+
+
+def discussion(number: int, seconds: float = 0, **changed: Any) -> Json:
+    """A discussion that was created and last changed at START + `seconds`."""
+    return _like(
+        _first("discussions"),
+        id=f"D_{number}",
+        databaseId=number,
+        number=number,
+        createdAt=at(seconds),
+        **{"updatedAt": at(seconds), "answer": None, **changed},
+    )
+
+
+def discussion_comment(
+    number: int, discussion: int, seconds: float = 0, reply_to: int | None = None, **changed: Any
+) -> Json:
+    """A comment on a discussion, or a reply to one."""
+    return _like(
+        _first("discussion_comments"),
+        id=f"DC_{number}",
+        databaseId=number,
+        discussion={"id": f"D_{discussion}", "number": discussion},
+        replyTo=None if reply_to is None else {"id": f"DC_{reply_to}"},
+        createdAt=at(seconds),
+        **{"updatedAt": at(seconds), "isAnswer": False, **changed},
+    )
+
+
 def issue(number: int, seconds: float = 0, **changed: Any) -> Json:
     """An issue that was created and last changed at START + `seconds`."""
     return _numbered("issues", "I", number, seconds, **changed)

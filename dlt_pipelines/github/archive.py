@@ -30,14 +30,14 @@ def read_archive(
     Raises:
         TransientError: the download broke at every attempt.
     """
-    missing = dict(shas)
+    missing = set(shas.values())
     for attempt in _attempts(client.retry):
         with attempt, client.stream(run.meter, path) as chunks:
-            yield from _find(chunks, missing, run.resource)
+            yield from _find(chunks, shas, missing, run.resource)
 
 
 def _find(
-    chunks: Iterator[bytes], missing: dict[str, str], resource: str
+    chunks: Iterator[bytes], shas: Mapping[str, str], missing: set[str], resource: str
 ) -> Iterator[tuple[str, bytes]]:
     """Take what is found out of `missing`; stop where nothing is."""
     try:
@@ -45,12 +45,11 @@ def _find(
             while missing and (member := archive.next()) is not None:
                 archive.members = []  # type: ignore[attr-defined] # Or every header stays in memory.
                 # Everything lies in one folder, which GitHub names after the commit.
-                sha = missing.get(member.name.partition("/")[2])
-                file = archive.extractfile(member) if sha and member.isreg() else None
+                sha = shas.get(member.name.partition("/")[2], "")
+                file = archive.extractfile(member) if sha in missing and member.isreg() else None
                 content = file.read() if file else b""
-                if sha and file and git_sha(content, sha) == sha:
-                    for path in [path for path, other in missing.items() if other == sha]:
-                        del missing[path]
+                if file and git_sha(content, sha) == sha:
+                    missing.discard(sha)
                     yield sha, content
     except (tarfile.TarError, zlib.error, EOFError) as error:
         raise TransientError(

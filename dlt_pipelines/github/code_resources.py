@@ -115,14 +115,14 @@ def _wiki(repository: Repository, about: About, request: SyncRequest, sync: Sync
     """The wiki's pages, if it has a wiki; read anew when its head has moved."""
 
     def fetch(run: ResourceRun, state: State | None) -> Iterator[bytes] | None:
-        if not about.has(run, "wiki"):
-            return iter(())
-        remote = _remote(repository, request, run, f"{request.container}.wiki")
         known = (state or {}).get("head")
+        remote = _remote(repository, request, run, f"{request.container}.wiki")
         try:
+            if not about.has(run, "wiki"):
+                return _no_pages(state)
             head, pages = read_wiki(remote, known)
-        except NotFoundError:
-            return iter(())  # Switched on, and nobody has written a page: there is no repository.
+        except NotFoundError:  # Switched on, and nobody has written a page: no repository yet.
+            return _no_pages(state)
         if pages is None:
             return None
         if state is not None:
@@ -131,6 +131,11 @@ def _wiki(repository: Repository, about: About, request: SyncRequest, sync: Sync
 
     emptiness = f"{request.container}.wiki.git: no pages"
     return listed("wiki_pages", request, sync, fetch, _path_keys, emptiness)
+
+
+def _no_pages(state: State | None) -> Iterator[bytes] | None:
+    """An empty listing where there were pages, else nothing that has changed."""
+    return iter(()) if state is not None and state.pop("head", None) else None
 
 
 def _commit_files(

@@ -63,7 +63,6 @@ def _read(
         kind = "sha256" if len(heads[0]) > 40 else "sha1"
         remote.run(clone.parent, "init", "--quiet", "--bare", f"--object-format={kind}", clone.name)
     for name, value in (
-        ("remote.origin.url", remote.url),
         ("remote.origin.promisor", "true"),
         ("remote.origin.partialclonefilter", "blob:none"),
     ):

@@ -1,8 +1,8 @@
 """The real git client as a subprocess: what the REST API tells slowly, or not at all.
 
 Reading through git's own protocol costs no API quota. A token is handed over in the environment,
-bound to its host, never on a command line and in no file; nothing of the user's or the machine's
-configuration is read, so that no credential helper and no hook has a say.
+sent to its host only, never on a command line and in no file; nothing of the user's or the
+machine's configuration is read, so that no credential helper and no hook has a say.
 
 https://git-scm.com/docs/git-config#Documentation/git-config.txt-httplturlgtextraHeader
 """
@@ -25,10 +25,9 @@ from urllib.parse import urlsplit
 
 import stamina
 
+from dlt_pipelines.github.git_errors import MovedError, classify_git
 from dlt_pipelines.http import (
-    AuthError,
     HeadwaterError,
-    NotFoundError,
     PermanentError,
     RetryPolicy,
     TransientError,
@@ -37,7 +36,8 @@ from dlt_pipelines.http import (
 
 # A whole history may take long; a connection that stands still is given up much earlier.
 TIMEOUT_SECONDS: Final = 3_600.0
-_STALLED_BYTES: Final = 1_000
+# A server that is making a large pack sends some bytes every five seconds.
+_STALLED_AFTER_TIMEOUTS: Final = 5
 
 _INHERITED: Final = (
     *("PATH", "TMPDIR", "SYSTEMROOT", "SSL_CERT_FILE", "SSL_CERT_DIR", "GIT_SSL_CAINFO"),
@@ -45,23 +45,7 @@ _INHERITED: Final = (
 )
 _SHA: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
-# What git says, in English, about why it failed; the first that fits decides.
-_AUTH: Final = re.compile(
-    r"authentication failed|could not read (username|password)|error: 401|invalid username"
-    r"|terminal prompts disabled",
-    re.IGNORECASE,
-)
-_FORBIDDEN: Final = re.compile(r"error: 403|permission to .* denied|write access", re.IGNORECASE)
-_NOT_FOUND: Final = re.compile(
-    r"repository .*not found|error: 404|error: 410|not our ref|couldn't find remote ref"
-    r"|does not appear to be a git repository|repository .*does not exist",
-    re.IGNORECASE,
-)
-_TRANSIENT: Final = re.compile(
-    r"error: (408|429|5\d\d)|could not resolve|connect|timed? ?out|early eof|rpc failed"
-    r"|hung up|unexpected disconnect|empty reply|operation too slow|ssl|tls|curl \d+",
-    re.IGNORECASE,
-)
+_REDIRECT: Final = re.compile(r"^warning: redirecting to (\S+)$", re.MULTILINE)
 
 
 @dataclass
@@ -76,7 +60,7 @@ class GitRemote:
     timeout: float = TIMEOUT_SECONDS
 
     def __post_init__(self) -> None:
-        self._header = ""
+        self._header = self._said = ""
         if self.token:
             basic = base64.b64encode(f"x-access-token:{self.token}".encode()).decode()
             self._header = f"Authorization: Basic {basic}"
@@ -95,7 +79,9 @@ class GitRemote:
             NotFoundError: there is no such repository, or the token may not see it.
             AuthError, TransientError, PermanentError: as named.
         """
-        lines = self.ask("ls-remote", "--", self.url).decode(errors="replace").splitlines()
+        with tempfile.TemporaryDirectory() as nowhere:
+            listing = self.ask(Path(nowhere), "ls-remote", "origin")
+        lines = listing.decode(errors="replace").splitlines()
         return {ref: sha for sha, _, ref in (line.partition("\t") for line in lines)}
 
     def fetch(self, folder: Path, shas: Sequence[str], *options: str) -> None:
@@ -107,10 +93,21 @@ class GitRemote:
         """
         wanted = [f"+{require_sha(sha, self.where)}:refs/headwater/{sha}" for sha in shas]
         arguments = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", *options)
-        self.ask(*arguments, "--", "origin", *wanted, folder=folder)
+        self.ask(folder, *arguments, "--", "origin", *wanted)
 
-    def ask(self, *arguments: str, folder: Path | None = None) -> bytes:
-        """Run a git command that talks to the remote, again where that can help."""
+    def ask(self, folder: Path, *arguments: str) -> bytes:
+        """Run a git command that talks to the remote, again where that can help.
+
+        A repository that was renamed is followed once, by us: git itself would take the token
+        along to whatever host it is sent to.
+        """
+        try:
+            return self._ask_again(folder, arguments)
+        except MovedError as moved:
+            self._follow(folder, moved)
+            return self._ask_again(folder, arguments)
+
+    def _ask_again(self, folder: Path, arguments: Sequence[str]) -> bytes:
         attempts = stamina.retry_context(
             on=TransientError,
             attempts=self.retry.attempts,
@@ -120,9 +117,27 @@ class GitRemote:
             wait_jitter=self.retry.wait_jitter,
         )
         for attempt in attempts:
-            with attempt, self._running(arguments, folder, self._remote_settings()) as process:
+            with attempt, self._running(folder, arguments, self._settings()) as process:
                 answer = process.stdout.read() if process.stdout else b""
         return answer
+
+    def _follow(self, folder: Path, moved: MovedError) -> None:
+        """Find where a redirect leads; another host is not given the token.
+
+        In version 0 of the protocol refs are asked for in one request, whose redirects curl follows
+        without the header; only version 2 would send a second request, with it.
+        """
+        settings = {"protocol.version": "0", "http.followRedirects": "initial"}
+        command = ("ls-remote", "origin", "HEAD")
+        with self._running(folder, command, {**self._settings(), **settings}):
+            pass  # What matters it says beside its answer.
+        found = _REDIRECT.search(self._said)
+        if found is None:
+            raise moved
+        there = urlsplit(found[1])
+        if (there.scheme, there.netloc) != urlsplit(self.url)[:2]:
+            self._header = ""
+        self.url = found[1].rstrip("/")
 
     def run(self, folder: Path, *arguments: str) -> bytes:
         """Run a git command that stays within a folder: it is given no token and no transport."""
@@ -136,14 +151,14 @@ class GitRemote:
         Raises:
             HeadwaterError: at the end, if the command failed.
         """
-        with self._running(arguments, folder, {}) as process:
+        with self._running(folder, arguments, {}) as process:
             if process.stdout:
                 yield process.stdout
 
     @contextmanager
     def talking(self, folder: Path, *arguments: str) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
         """Input and output of a command that stays within a folder and answers line by line."""
-        with self._running(arguments, folder, {}, stdin=subprocess.PIPE) as process:
+        with self._running(folder, arguments, {}, stdin=subprocess.PIPE) as process:
             if process.stdin and process.stdout:
                 yield process.stdin, process.stdout
                 process.stdin.close()
@@ -151,24 +166,25 @@ class GitRemote:
     @contextmanager
     def _running(
         self,
+        folder: Path,
         arguments: Sequence[str],
-        folder: Path | None,
         settings: Mapping[str, str],
         stdin: int = subprocess.DEVNULL,
     ) -> Iterator[subprocess.Popen[bytes]]:
-        command = ["git", *(("-C", str(folder)) if folder else ()), *arguments]
         with tempfile.TemporaryFile() as errors:
             try:
-                process = subprocess.Popen(  # noqa: S603 (a list; what comes from outside is checked)
-                    command,
-                    env=_environment(settings),
+                process = subprocess.Popen(  # noqa: S603 (what comes from outside is checked)
+                    ["git", "-C", str(folder), *arguments],  # noqa: S607 (wherever the user has it)
+                    env=_environment(folder, settings),
                     stdin=stdin,
                     stdout=subprocess.PIPE,
                     stderr=errors,
                     start_new_session=True,  # Git has children: all of them end together.
                 )
             except FileNotFoundError:
-                raise self._failure("there is no git", "git 2.31 or newer", "no_git") from None
+                raise PermanentError(
+                    self.where, "there is no git", "git 2.31 or newer", "install git", code="no_git"
+                ) from None
             watch = _Watch(process, self.timeout)
             try:
                 yield process
@@ -179,59 +195,27 @@ class GitRemote:
                 watch.stop()
             if watch.fired:
                 raise self._timeout(arguments[0])
+            errors.seek(0)
+            self._said = errors.read().decode(errors="replace")
             if code:
-                errors.seek(0)
-                raise self._classify(arguments[0], errors.read().decode(errors="replace"))
+                raise self._classified(arguments[0])
 
-    def _remote_settings(self) -> dict[str, str]:
+    def _settings(self) -> dict[str, str]:
         settings = {
+            "remote.origin.url": self.url,
             "protocol.allow": "never",
             **{f"protocol.{name}.allow": "always" for name in ("http", "https", "file")},
-            "http.lowSpeedLimit": str(_STALLED_BYTES),
-            "http.lowSpeedTime": str(int(self.retry.timeout) or 1),
+            "http.followRedirects": "false",
+            "http.lowSpeedLimit": "1",
+            "http.lowSpeedTime": str(int(self.retry.timeout * _STALLED_AFTER_TIMEOUTS) or 1),
         }
         if self._header:
             parts = urlsplit(self.url)
-            # Bound to the host: it is not sent along where a redirect leads to another.
             settings[f"http.{parts.scheme}://{parts.netloc}/.extraHeader"] = self._header
         return settings
 
-    def _classify(self, command: str, text: str) -> HeadwaterError:
-        text = text.replace(self.url.rstrip("/"), "the remote")  # Its name is no reason.
-        line = " ".join(text.split())[-300:] or "no reason given"
-        what = f"git {command} failed: {line}"
-        if _AUTH.search(text):
-            return AuthError(
-                self.where,
-                what,
-                "a valid credential",
-                f"set {self.secret_name or 'the secret'} to a token that is valid",
-            )
-        if _FORBIDDEN.search(text):
-            return AuthError(
-                self.where,
-                what,
-                "permission to read",
-                f"grant the token in {self.secret_name or 'the secret'} read access to contents",
-                code="forbidden",
-            )
-        if _NOT_FOUND.search(text):
-            return NotFoundError(
-                self.where, what, "an existing object", "check its name, and what the token may see"
-            )
-        if _TRANSIENT.search(text):
-            return TransientError(
-                self.where,
-                what,
-                "an answer",
-                "check the network, then run again",
-                code="connection",
-            )
-        return self._failure(what, "an answer", "git")
-
-    def _failure(self, what: str, expected: str, code: str) -> PermanentError:
-        remedy = "install git" if code == "no_git" else "run again, and report this if it persists"
-        return PermanentError(self.where, what, expected, remedy, code=code)
+    def _classified(self, command: str) -> HeadwaterError:
+        return classify_git(self.where, self.secret_name, command, self._said, self.url)
 
     def _timeout(self, command: str) -> TransientError:
         return TransientError(
@@ -256,7 +240,7 @@ def require_sha(text: str, where: str) -> str:
     return text
 
 
-def _environment(settings: Mapping[str, str]) -> dict[str, str]:
+def _environment(folder: Path, settings: Mapping[str, str]) -> dict[str, str]:
     """What git may know; without settings it has no transport, so that it cannot fetch lazily."""
     known = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     always = {"credential.helper": "", "core.hooksPath": os.devnull, "gc.auto": "0"}
@@ -271,6 +255,8 @@ def _environment(settings: Mapping[str, str]) -> dict[str, str]:
         "GIT_ATTR_NOSYSTEM": "1",
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_NO_REPLACE_OBJECTS": "1",
+        # Or a damaged clone would stand for whatever repository lies around it.
+        "GIT_CEILING_DIRECTORIES": str(folder.resolve().parent),
         "GIT_CONFIG_COUNT": str(len(config)),
     }
     if not settings:

@@ -279,7 +279,6 @@ def recent(
         deep_at = datetime.fromisoformat(state["deep_at"]) if "deep_at" in state else None
         is_deep = deep_at is None or now - deep_at > SHORT_LOOKBACK
         if is_deep:
-            state["deep_at"] = now.isoformat()
             state.pop("etags", None)
         lookback = LOOKBACK if is_deep else SHORT_LOOKBACK
         start = (request.start - LOOKBACK if request.start else None) or (
@@ -294,7 +293,10 @@ def recent(
         ):
             sync.is_settled &= not _has_unfinished(batch)
             yield batch
-        state["read_at"] = now.isoformat()
+        if run.refusal is None:
+            state["read_at"] = now.isoformat()
+            if is_deep:
+                state["deep_at"] = now.isoformat()
 
     return rows()
 

@@ -118,14 +118,15 @@ class Trees:
         for name in sorted(folders[0].keys() | folders[1].keys()):
             below = f"{folder}{name}/"
             was, now = (side.get(name) for side in folders)
-            if was and now and was != now:
-                self._compare(was, now, below, trees, prune)
-            elif was == now and prune:
+            if was == now and prune:
                 self.run.meter.requests_saved += 1
+            elif was and now and was != now:
+                self._compare(was, now, below, trees, prune)
             else:
+                found: Tree = {}
+                self._read(now or was or "", below, found)
                 for sha, tree in zip((was, now), trees, strict=True):
-                    if sha:
-                        self._read(sha, below, tree)
+                    tree.update(found if sha else {})
 
     def _fetch(self, sha: str, *, recursive: bool) -> _Answer:
         if sha in EMPTY_TREES:

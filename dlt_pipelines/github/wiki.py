@@ -65,7 +65,6 @@ def _read(remote: GitRemote, head: str) -> Iterator[dict[str, Any]]:
         clone = Path(temporary)
         kind = "sha256" if len(head) > 40 else "sha1"
         remote.run(clone, "init", "--quiet", "--bare", f"--object-format={kind}")
-        remote.run(clone, "config", "remote.origin.url", remote.url)
         remote.fetch(clone, [head])
         pages = _list_pages(remote, clone, head)
         commits = _last_commits(remote, clone, head, pages)

@@ -12,6 +12,9 @@ from typing import Any
 import duckdb
 import pytest
 
+from tests.dbt_project import github_objects
+from tests.raw_warehouse import RawWarehouse
+
 ROOT = Path(__file__).parents[2]
 
 Dbt = Callable[..., str]
@@ -36,22 +39,32 @@ def warehouse(dbt_folder: Path) -> Path:
 def dbt(dbt_folder: Path, warehouse: Path) -> Dbt:
     """Run a dbt command on the warehouse; returns its output, fails the test where dbt fails."""
 
-    def run(*arguments: str) -> str:
-        command = [sys.executable, "-m", "dbt.cli.main", "--no-use-colors", *arguments]
-        environment = os.environ | {
-            "HEADWATER_WAREHOUSE": str(warehouse),
-            "DBT_PROFILES_DIR": str(ROOT / "dbt_project"),
-            "DBT_PROJECT_DIR": str(ROOT / "dbt_project"),
-            "DBT_TARGET_PATH": str(dbt_folder / "target"),
-            "DBT_LOG_PATH": str(dbt_folder / "logs"),
-        }
-        result = subprocess.run(
-            command, env=environment, capture_output=True, text=True, check=False
-        )
-        assert result.returncode == 0, result.stdout[-6000:] + result.stderr[-2000:]
-        return result.stdout
+    return lambda *arguments: run_dbt(dbt_folder, warehouse, *arguments)
 
-    return run
+
+@pytest.fixture(scope="module")
+def github_warehouse(dbt_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Everything of `github_objects`, built once for the tests of a module."""
+    path = dbt_folder / "warehouse.duckdb"
+    path.unlink(missing_ok=True)
+    github_objects.fill(RawWarehouse(path))
+    run_dbt(dbt_folder, path, "build")
+    return path.rename(tmp_path_factory.mktemp("github") / path.name)
+
+
+def run_dbt(dbt_folder: Path, warehouse: Path, *arguments: str) -> str:
+    """Run a dbt command; returns its output, fails the test where dbt fails."""
+    command = [sys.executable, "-m", "dbt.cli.main", "--no-use-colors", *arguments]
+    environment = os.environ | {
+        "HEADWATER_WAREHOUSE": str(warehouse),
+        "DBT_PROFILES_DIR": str(ROOT / "dbt_project"),
+        "DBT_PROJECT_DIR": str(ROOT / "dbt_project"),
+        "DBT_TARGET_PATH": str(dbt_folder / "target"),
+        "DBT_LOG_PATH": str(dbt_folder / "logs"),
+    }
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout[-6000:] + result.stderr[-2000:]
+    return result.stdout
 
 
 def read(warehouse: Path, query: str) -> list[Row]:
@@ -59,6 +72,15 @@ def read(warehouse: Path, query: str) -> list[Row]:
     with duckdb.connect(str(warehouse), read_only=True) as connection:
         connection.execute("set timezone = 'UTC'")
         return connection.execute(query).fetchall()
+
+
+def read_rows(warehouse: Path, query: str) -> list[dict[str, Any]]:
+    """Rows of a query by the names of their columns."""
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        connection.execute("set timezone = 'UTC'")
+        cursor = connection.execute(query)
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
 def read_all(warehouse: Path) -> dict[str, list[Row]]:

@@ -48,6 +48,42 @@ def sync(sync_id: str, minute: int, mode: str, cursor: str, **ending: Any) -> li
     return [*rows, event(sync_id, minute + 2, "loaded", load_ids=["1"], rows_added={"issues": 1})]
 
 
+def test_a_refused_resource_and_saved_requests_are_told(warehouse: Path, dbt: Dbt) -> None:
+    counts = {"items_processed": 0, "items_succeeded": 0, "items_failed": 0}
+    refusal = {"error_code": "forbidden", "error_message": "github.teams: the token may not"}
+    resources = ["issues", "teams"]
+    raw = RawWarehouse(warehouse)
+    raw.ledger(
+        "sync_events",
+        [
+            *sync("s0", 0, "incremental", "c1"),
+            event("s1", 10, "started", mode="reconcile", trigger="cli", resources=resources),
+            event(
+                *("s1", 11, "extracted", "issues"),
+                **(counts | {"requests_saved": 7, "is_complete": True, "cursor_after": "c0"}),
+            ),
+            event("s1", 12, "extracted", "teams", **counts, **refusal, is_complete=False),
+            event("s1", 13, "loaded", load_ids=["1"], rows_added={}),
+        ],
+    )
+
+    dbt("build", "--select", "+sync_state")
+
+    assert read(
+        warehouse,
+        "select resource, mode, status, is_complete, requests_saved, error_code, error_message"
+        " from ops.sync_history where sync_id = 's1' order by 1",
+    ) == [
+        ("issues", "reconcile", "completed", True, 7, None, None),
+        ("teams", "reconcile", "completed_with_errors", False, None, *refusal.values()),
+    ]
+    ((status, state),) = read(warehouse, "select last_status, state from ops.sync_state")
+    assert (status, json.loads(state)["resources"]["issues"]["cursor"]) == (
+        "completed_with_errors",
+        "c1",
+    )
+
+
 def test_ledger_becomes_history_state_and_errors(warehouse: Path, dbt: Dbt) -> None:
     raw = RawWarehouse(warehouse)
     raw.ledger(

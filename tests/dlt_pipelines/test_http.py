@@ -23,7 +23,7 @@ from dlt_pipelines.http import (
 from include.sandbox.faults import Fault
 from include.settings import SANDBOX_TOKEN
 from tests.installation import QUICK
-from tests.workspaces import REPO, github, issue, linear, notion
+from tests.workspaces import REPO, github, issue, label, linear, notion
 
 LABELS = f"/repos/{REPO}/labels"
 WITHOUT_RETRY = RetryPolicy(attempts=1, rate_limit_wait_max=0.0, timeout=5.0)
@@ -426,3 +426,71 @@ def test_the_client_does_not_show_its_token(sandbox, client_of):
 
 def test_quick_policy_is_what_tests_assume():
     assert (QUICK.attempts, QUICK.wait_max, QUICK.rate_limit_wait_max) == (3, 0.0, 2.0)
+
+
+# Conditional requests
+
+
+class OneToken:
+    """A token by name, as `Client` asks for it."""
+
+    def __init__(self, identity: str, secret: str = SANDBOX_TOKEN) -> None:
+        self.identity, self._secret = identity, secret
+
+    def authorization(self) -> str:
+        return f"Bearer {self._secret}"
+
+
+class Always:
+    """Tokens of which the first is always chosen, unless another one has asked before."""
+
+    def __init__(self, *tokens: OneToken) -> None:
+        self._tokens = {token.identity: token for token in tokens}
+
+    def choose(self, resource: str, preferred: str | None) -> OneToken:
+        return self._tokens.get(preferred or "") or next(iter(self._tokens.values()))
+
+    def observe(self, token: OneToken, resource: str, response: Any) -> None:
+        pass
+
+
+def ask_if_changed(client: Client, meter: Meter, validators: dict[str, str]) -> Any:
+    page = client.get_if_changed(meter, LABELS, {"per_page": 100}, list[Any], validators)
+    return None if page is None else [label["name"] for label in page.data]
+
+
+def test_an_answer_that_is_known_is_not_sent_again_and_costs_no_quota(sandbox, client_of):
+    client, meter, validators = client_of(sandbox), Meter("labels"), {}
+    assert ask_if_changed(client, meter, validators) == []
+    left = meter.rate_limit_remaining
+    assert ask_if_changed(client, meter, validators) is None
+    assert (meter.requests_made, meter.requests_not_modified) == (2, 1)
+    assert meter.rate_limit_remaining == left
+    sandbox.workspace.github(REPO).labels.upsert(label(1))
+    assert ask_if_changed(client, meter, validators) == ["label 1"]
+    assert ask_if_changed(client, meter, validators) is None
+
+
+def test_validators_belong_to_the_token_that_got_them_and_outlive_the_client(sandbox, client_of):
+    validators: dict[str, str] = {}
+    first = client_of(sandbox)
+    first.tokens = Always(OneToken("one"))
+    ask_if_changed(first, Meter("labels"), validators)
+    assert list(validators) == [f"one /github{LABELS}?per_page=100"]
+    other = client_of(sandbox)
+    other.tokens = Always(OneToken("two"))
+    assert ask_if_changed(other, Meter("labels"), validators) == []
+    again = client_of(sandbox)
+    again.tokens = Always(OneToken("three"), OneToken("one"))
+    assert ask_if_changed(again, Meter("labels"), validators) is None
+    headers = [exchange.request_headers.get("if-none-match") for exchange in sandbox.requests]
+    assert [bool(header) for header in headers] == [False, False, True]
+
+
+def test_a_failed_answer_leaves_no_validator(sandbox, client_of):
+    sandbox.faults.add(Fault(kind="truncated", times=None))
+    sandbox.workspace.github(REPO).labels.upsert(label(1))
+    validators: dict[str, str] = {}
+    with pytest.raises(TransientError):
+        ask_if_changed(client_of(sandbox), Meter("labels"), validators)
+    assert validators == {}

@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 
 import pytest
 
@@ -22,27 +23,29 @@ from dlt_pipelines import pipeline
 from include.sandbox import Sandbox
 from include.settings import ROOT
 from tests.installation import Installation
-from tests.workspaces import REPO, gauge, issue, label
+from tests.workspaces import REPO, whole_gauge
 
 SEED = 20_261_121
-REQUESTS = 14
+MOMENTS_IN_READING = 16
 START_TIMEOUT_SECONDS = 60
 
 
-def workspace():
-    return gauge(issues=[issue(n, n) for n in range(1, 41)], labels=[label(n) for n in range(1, 6)])
+@dataclass(frozen=True)
+class Undisturbed:
+    """What a run leaves that nobody killed, and how many requests it makes."""
+
+    raw: dict[str, set[str]]
+    requests: int
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory, prepared_data):
-    """The raw events of a run that nobody killed."""
     data = tmp_path_factory.mktemp("undisturbed") / "data"
     shutil.copytree(prepared_data, data)
-    with Sandbox(workspace()) as sandbox:
+    with Sandbox(whole_gauge()) as sandbox:
         installation = Installation.beside(sandbox, data)
-        installation.sync()
-        assert len(sandbox.requests) == REQUESTS
-        return installation.raw()
+        installation.sync(containers=[REPO])
+        return Undisturbed(installation.raw(), len(sandbox.requests))
 
 
 def start(installation: Installation) -> subprocess.Popen[bytes]:
@@ -54,7 +57,7 @@ def start(installation: Installation) -> subprocess.Popen[bytes]:
     }
     for name in ("GITHUB_TOKEN", "LINEAR_API_KEY", "NOTION_TOKEN"):
         environment.pop(name, None)
-    command = [sys.executable, "-m", "include.cli", "sync"]
+    command = [sys.executable, "-m", "include.cli", "sync", "github", "--container", REPO]
     return subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     )
@@ -79,33 +82,43 @@ def reached(installation: Installation, files: str) -> bool:
     return any((installation.settings.data / "pipelines" / name).glob(files))
 
 
-MOMENTS: dict[str, Callable[[Installation], bool]] = {
-    **{
-        f"request {k}": lambda found, k=k: len(found.sandbox.requests) >= k
-        for k in random.Random(SEED).sample(range(1, REQUESTS + 1), 2)
-    },
-    "extracted": lambda found: reached(found, "normalize/extracted/*"),
-    "loading": lambda found: reached(found, "load/normalized/*/started_jobs/*"),
-    "committed": lambda found: reached(found, "load/normalized/*/completed_jobs/*"),
+# How far reading has come, from the first request to the last; then the stages of loading.
+READING = sorted(random.Random(SEED).uniform(0, 1) for _ in range(MOMENTS_IN_READING))
+LOADING = {
+    "extracted": "normalize/extracted/*",
+    "normalized": "load/normalized/*",
+    "loading": "load/normalized/*/started_jobs/*",
+    "committed": "load/normalized/*/completed_jobs/*",
 }
+MOMENTS = [*READING, *LOADING]
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_killed_sync_run_again_ends_like_one_that_nobody_killed(
     sandbox_of, install, undisturbed, moment
 ):
-    installation = install(sandbox_of(workspace()))
-    kill_when(start(installation), lambda: MOMENTS[moment](installation))
-    (account,) = installation.settings.store.ledger.files()
-    ended = installation.sync()
-    assert installation.raw() == undisturbed
+    installation = install(sandbox_of(whole_gauge()))
+    requests = installation.sandbox.requests
+
+    def is_time() -> bool:
+        if isinstance(moment, str):
+            return reached(installation, LOADING[moment])
+        return len(requests) >= max(1, round(moment * undisturbed.requests))
+
+    kill_when(start(installation), is_time)
+    accounts = {path.stem for path in installation.settings.store.ledger.files()}
+    installation.sync(containers=[REPO])
+    assert installation.raw() == undisturbed.raw
     assert installation.settings.store.ledger.files() == []
-    story = installation.column(
-        "select event from raw_headwater.sync_events"
-        " where sync_id = $id and resource is null order by occurred_at",
-        id=account.stem,
-    )
-    assert story in (["started", "interrupted"], ["started", "loaded"])
-    if moment.startswith("request"):
-        assert story == ["started", "interrupted"]
-        assert [done["rows_added"] for done in ended] == [53]
+    for sync_id in accounts:
+        story = installation.column(
+            "select event from raw_headwater.sync_events"
+            " where sync_id = $id and resource is null order by occurred_at",
+            id=sync_id,
+        )
+        assert story in (["started", "interrupted"], ["started", "loaded"])
+    if not isinstance(moment, str) and moment < 0.9:
+        (interrupted,) = installation.column(
+            "select count(*) from raw_headwater.sync_events where event = 'interrupted'"
+        )
+        assert interrupted == 1

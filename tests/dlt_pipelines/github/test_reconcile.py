@@ -1,0 +1,162 @@
+"""What was deleted at GitHub becomes a tombstone that says why, and very much at once is not."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.workspaces import (
+    REPO,
+    gauge,
+    github,
+    issue,
+    issue_comment,
+    label,
+    pull_request,
+    review,
+    review_comment,
+)
+
+
+@pytest.fixture
+def synced(sandbox_of, install):
+    """An installation that has synced a repository."""
+
+    def start(workspace, **options):
+        installation = install(sandbox_of(workspace), **options)
+        installation.sync()
+        return installation
+
+    return start
+
+
+def repo(installation):
+    return installation.sandbox.workspace.github(REPO)
+
+
+def tombstones(installation, table: str) -> dict[str, dict]:
+    rows = installation.query(
+        f"select external_id, payload, origin from raw_github.{table} where operation = 'delete'"
+    )
+    assert {origin for _, _, origin in rows} <= {"reconcile"}
+    return {external_id: json.loads(payload) for external_id, payload, _ in rows}
+
+
+def test_nothing_deleted_leaves_no_tombstone(synced):
+    installation = synced(gauge())
+    (done,) = installation.sync(mode="reconcile")
+    assert done["rows_added"] == 0
+
+
+def test_a_deleted_comment_is_found_though_its_issue_did_not_change(synced):
+    comments = [issue_comment(n, 40 + n, issue=1) for n in (4, 5, 6)]
+    installation = synced(gauge(issues=[issue(1, comments=3)], issue_comments=comments))
+    repo(installation).delete_comment(5)
+    installation.sync()
+    assert tombstones(installation, "issue_comments") == {}
+    installation.sync(mode="reconcile")
+    assert tombstones(installation, "issue_comments") == {
+        "IC_5": {
+            "reason": "comment_count_fell",
+            "evidence": {"parent": "1", "known": 3, "listed": 2},
+        }
+    }
+    installation.sync(mode="reconcile")
+    assert list(tombstones(installation, "issue_comments")) == ["IC_5"]
+
+
+def test_a_deleted_review_comment_and_review_are_found(synced):
+    installation = synced(
+        gauge(
+            review_comments=[review_comment(n, n, pull=3, in_reply_to_id=None) for n in (5, 6)],
+            reviews=[review(n, n, pull=3) for n in (7, 8)],
+        )
+    )
+    repo(installation).review_comments.delete(6)
+    repo(installation).reviews.delete(8)
+    installation.sync(mode="reconcile")
+    assert list(tombstones(installation, "review_comments")) == ["PRC_6"]
+    assert list(tombstones(installation, "reviews")) == ["PRR_8"]
+
+
+def test_a_deleted_issue_takes_its_comments_along_and_a_transferred_one_says_where_it_went(synced):
+    installation = synced(
+        github(
+            {
+                REPO: {
+                    "issues": [issue(1, comments=1), issue(2), issue(3)],
+                    "issue_comments": [issue_comment(4, issue=1)],
+                },
+                "tidewater-labs/other": {},
+            }
+        ),
+    )
+    repo(installation).delete_issue(1)
+    moved = {**issue(9), "html_url": "https://github.com/tidewater-labs/other/issues/9"}
+    installation.sandbox.workspace.github("tidewater-labs/other").issues.upsert(moved)
+    url = f"{installation.sandbox.url}/github/repos/tidewater-labs/other/issues/9"
+    repo(installation).transfer_issue(2, url)
+    installation.sync(mode="reconcile", containers=[REPO])
+    assert tombstones(installation, "issues") == {
+        "I_1": {
+            "reason": "gone",
+            "evidence": {"url": f"/repos/{REPO}/issues/1", "status": 410},
+        },
+        "I_2": {
+            "reason": "transferred",
+            "evidence": {"url": f"/repos/{REPO}/issues/2", "status": 200},
+            "transferred_to": "https://github.com/tidewater-labs/other/issues/9",
+        },
+    }
+    assert tombstones(installation, "issue_comments") == {
+        "IC_4": {"reason": "parent_deleted", "evidence": {"parent": "1", "listed": False}}
+    }
+
+
+def test_a_pull_request_is_known_as_an_issue_too_and_not_mistaken_for_deleted(synced):
+    as_issue = {**issue(3), "node_id": "PR_3", "pull_request": {"url": "x"}}
+    installation = synced(gauge(issues=[issue(1), as_issue], pull_requests=[pull_request(3)]))
+    installation.sync(mode="reconcile")
+    assert tombstones(installation, "issues") == {}
+
+
+def test_very_many_deletions_at_once_wait_for_confirmation(synced):
+    issues = [issue(n, n) for n in range(1, 101)]
+    installation = synced(gauge(issues=issues))
+    for n in range(1, 61):
+        repo(installation).delete_issue(n)
+    (failure,) = installation.failing_sync(mode="reconcile")
+    assert (failure.code, str(failure)) == (
+        "mass_deletion",
+        "github.issues: 60 of 100 objects of tidewater-labs/gauge are missing; expected at most"
+        " 20%, or 50, to vanish at once; check the token's access; if they were deleted, run again"
+        " with --confirm-deletions",
+    )
+    assert tombstones(installation, "issues") == {}
+    installation.sync(mode="reconcile", confirm_deletions=True)
+    assert len(tombstones(installation, "issues")) == 60
+
+
+def test_a_listing_that_loses_very_much_at_once_retires_nothing_until_confirmed(synced):
+    installation = synced(gauge(labels=[label(n) for n in range(1, 101)]))
+    for n in range(1, 61):
+        repo(installation).labels.delete(n)
+    (failure,) = installation.failing_sync(resources=["labels"])
+    assert failure.code == "mass_deletion"
+    listed = "select count(*) from raw_github.labels where _dlt_valid_to is null"
+    assert installation.column(listed) == [100]
+    installation.sync(resources=["labels"], confirm_deletions=True)
+    assert installation.column(listed) == [40]
+    installation.sync(resources=["labels"])
+
+
+@pytest.mark.parametrize("count, gone", [(100, 20), (300, 59), (40, 40)])
+def test_ordinary_deletions_need_no_confirmation(synced, count, gone):
+    installation = synced(gauge(labels=[label(n) for n in range(1, count + 1)]))
+    for n in range(1, gone + 1):
+        repo(installation).labels.delete(n)
+    installation.sync(resources=["labels"])
+    assert installation.column(
+        "select count(*) from raw_github.labels where _dlt_valid_to is null and external_id <> '*'"
+    ) == [count - gone]
