@@ -76,7 +76,8 @@ class SyncRequest:
     """What to sync: one container of one connection, how far, and with which credential.
 
     `data` is the folder for what containers share. `content_types` are what the configuration wants
-    of this container (empty: everything), `resources` what this one sync is limited to.
+    of this container (empty: everything), `resources` what this one sync is limited to. `blobs` is
+    the URL of the object store for large contents (empty: a folder in `data`).
     """
 
     source_type: str
@@ -96,6 +97,7 @@ class SyncRequest:
     start: datetime | None = None
     end: datetime | None = None
     confirm_deletions: bool = False
+    blobs: str = ""
     retry: RetryPolicy = field(default_factory=RetryPolicy)
 
     @property

@@ -223,7 +223,8 @@ class Settings:
     """One installation: its data folder, its sources, and how to reach their secrets.
 
     Environment: `HEADWATER_DATA` (folder, default `data`), `HEADWATER_SOURCES` (file, default
-    `include/config/sources.yml`), `HEADWATER_SANDBOX_URL` (used by sources without a credential).
+    `include/config/sources.yml`), `HEADWATER_SANDBOX_URL` (used by sources without a credential),
+    `HEADWATER_BLOBS` (URL of the object store for binary and large files, default a folder there).
     """
 
     def __init__(
@@ -331,6 +332,7 @@ class Settings:
             start=start,
             end=end,
             confirm_deletions=confirm_deletions,
+            blobs=os.environ.get("HEADWATER_BLOBS", ""),
             retry=self.retry,
         )
 

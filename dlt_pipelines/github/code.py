@@ -91,6 +91,17 @@ def read_code(
     yield from reading.read(known, set() if seen is None else seen)
 
 
+def retire_branch(
+    repository: Repository, run: ResourceRun, branch: str, known: Head
+) -> Iterator[FileEvent]:
+    """Tombstones of the files of a branch that is not read any more, as it was last read."""
+    before = CodeFilter.from_text(known.filters) if known.filters else CodeFilter.of(None)
+    evidence = {"commit": known.commit, "tree": known.tree}
+    for path in sorted(_keep(Trees(repository, run).read(known.tree), before)):
+        payload = {"reason": "branch_not_read", "renamed_to": None, "evidence": evidence}
+        yield FileEvent(f"{branch}:{path}", "delete", payload)
+
+
 @dataclass
 class _Change:
     """Two trees of a branch, whole (`old`) or None, and what the filters then and now keep."""

@@ -17,7 +17,13 @@ import pyarrow as pa
 from dlt.extract import DltResource
 
 from dlt_pipelines.github.blobs import BlobStore
-from dlt_pipelines.github.code import BlobEvent, FileEvent, Head, read_code
+from dlt_pipelines.github.code import (
+    BlobEvent,
+    FileEvent,
+    Head,
+    read_code,
+    retire_branch,
+)
 from dlt_pipelines.github.commit_files import read_commit_files
 from dlt_pipelines.github.commits import Heads
 from dlt_pipelines.github.filters import CodeFilter
@@ -38,7 +44,7 @@ def code_resources(
     repository: Repository, about: About, request: SyncRequest, sync: SyncRun, heads: Heads
 ) -> list[DltResource]:
     """Files and blobs, the wiki, and what commits touched."""
-    code = _code(repository, request, sync, heads)
+    code = _code(repository, about, request, sync, heads)
     return [
         *(code | _only(name) for name in ("files", "blobs")),
         _wiki(repository, about, request, sync),
@@ -46,26 +52,36 @@ def code_resources(
     ]
 
 
-def _code(repository: Repository, request: SyncRequest, sync: SyncRun, heads: Heads) -> DltResource:
+def _code(
+    repository: Repository, about: About, request: SyncRequest, sync: SyncRun, heads: Heads
+) -> DltResource:
     """Both tables' batches, from one reading of each configured branch."""
     files, blobs = sync.account("files"), sync.account("blobs")
-    store = BlobStore(request.settings.get("blob_store") or request.data / "blobs")
+    store = BlobStore(request.blobs or request.data / "blobs")
     filters = request.settings.get("code_filters")
 
     @dlt.resource(name="code", selected=False)
     def rows() -> Iterator[Tagged]:
         state = dlt.current.resource_state("files") if request.is_live else {}
-        known = state.setdefault("heads", {})
+        known: dict[str, list[str]] = state.setdefault("heads", {})
         seen: set[str] = set()
-        for branch in request.settings.get("branches") or [""]:
-            head = heads.of(files, branch)
+        branches = request.settings.get("branches") or [""]
+        read: set[str] = set()
+        for asked in branches:
+            head = heads.of(files, asked)
             if head is None:
                 continue
+            branch = asked or about.default_branch(files)
+            read.add(branch)
             before = Head(*known[branch]) if branch in known else None
-            name = branch or "HEAD"
-            events = read_code(repository, files, blobs, name, head, before, filters, store, seen)
+            events = read_code(
+                repository, files, blobs, branch, head, before, filters, store, seen
+            )
             yield from _to_batches(events, files, blobs, is_change=before is not None)
             known[branch] = [head.commit, head.tree, CodeFilter.of(filters).text]
+        for branch in known.keys() - read:
+            gone = retire_branch(repository, files, branch, Head(*known.pop(branch)))
+            yield from _to_batches(gone, files, blobs, is_change=True)
 
     return rows()
 
@@ -121,8 +137,10 @@ def _wiki(repository: Repository, about: About, request: SyncRequest, sync: Sync
             if not about.has(run, "wiki"):
                 return _no_pages(state)
             head, pages = read_wiki(remote, known)
-        except NotFoundError:  # Switched on, and nobody has written a page: no repository yet.
-            return _no_pages(state)
+        except NotFoundError:
+            if known:  # It had pages: the token has lost access rather than the wiki its pages.
+                raise
+            return None  # Switched on, and nobody has written a page: no repository yet.
         if pages is None:
             return None
         if state is not None:
@@ -153,7 +171,8 @@ def _commit_files(
         if new == known or not new:
             return
         remote = _remote(repository, request, run, request.container)
-        cache = request.data / "git" / f"{request.container.replace('/', '__')}.git"
+        name = f"{request.connection_id}__{request.container.replace('/', '__')}"
+        cache = request.data / "git" / name
         commits = read_commit_files(
             remote, cache, sorted({*new.values()}), sorted({*known.values()})
         )

@@ -355,12 +355,22 @@ class About:
         self.payload(run, is_needed=False)
         return bool(self._state().get("features", {}).get(f"has_{feature}", True))
 
+    def default_branch(self, run: ResourceRun) -> str:
+        """The name of the branch that is read where none is configured.
+
+        Not asked for where it is known: whoever reads the repository itself has just learned it.
+        """
+        if "default_branch" not in self._state():
+            self.payload(run, is_needed=True)
+        return str(self._state()["default_branch"])
+
     def _keep(self, page: Page[msgspec.Raw] | None) -> None:
         if page is None:
             return
         self._payload = page.data
         facts = msgspec.json.decode(page.data, type=dict[str, Any])
         self._state()["features"] = {k: v for k, v in facts.items() if k.startswith("has_")}
+        self._state()["default_branch"] = facts.get("default_branch", "")
 
     def _state(self) -> State:
         if not self.is_live:
