@@ -24,6 +24,20 @@
     {{ person }}.type = 'Bot' or ends_with({{ person }}.login, '[bot]') as is_{{ role }}_bot
 {%- endmacro %}
 
+{#-
+The same of a GraphQL actor. There a bot's login lacks the suffix that REST gives it: with it,
+one bot has one login.
+-#}
+{% macro github_actor(actor, role) -%}
+    {{ actor }}.id as {{ role }}_id,
+    if(
+        {{ actor }}.__typename = 'Bot' and not ends_with({{ actor }}.login, '[bot]'),
+        {{ actor }}.login || '[bot]',
+        {{ actor }}.login
+    ) as {{ role }}_login,
+    {{ actor }}.__typename = 'Bot' as is_{{ role }}_bot
+{%- endmacro %}
+
 {#- The trailing number of an API URL: `…/issues/12` → 12. -#}
 {% macro number_of_url(url) -%}
     try_cast(regexp_extract({{ url }}, '/(\d+)$', 1) as bigint)

@@ -1,7 +1,7 @@
 {#-
 One row per object of an insert-only raw table: its newest readable content, its deletion if
 the newest event is a tombstone, and when it was seen. `record` is the payload read into
-`shape`; what is missing or of another type is null.
+`shape`; what is missing or of another type is null. `tombstone` says why it was deleted.
 
 Newest is by occurred_at, then observed_at, then event_id, over every event of the object, so
 the order of loading does not matter. A load that is not complete does not exist yet. An
@@ -44,8 +44,8 @@ same instant as the watermark, those that have left no row yet.
             {{ is_readable('raw.payload') }} as is_readable,
             case
                 when raw.operation = 'delete' and {{ is_readable('raw.payload') }}
-                    then raw.payload ->> '$.reason'
-            end as deletion_reason
+                    then raw.payload::json
+            end as tombstone
         from {{ raw }} as raw
         inner join loads on raw._dlt_load_id = loads.load_id
         {{ only_changed }}
@@ -61,7 +61,7 @@ same instant as the watermark, those that have left no row yet.
             max_by(
                 {
                     'deleted_at': if(operation = 'delete', occurred_at, null),
-                    'deletion_reason': coalesce(deletion_reason, 'deleted')
+                    'tombstone': tombstone
                 },
                 (occurred_at, observed_at, event_id, _dlt_load_id)
             ) as newest,
@@ -86,8 +86,11 @@ same instant as the watermark, those that have left no row yet.
         objects.first_seen_at,
         objects.last_seen_at,
         objects.newest.deleted_at as deleted_at,
+        objects.newest.tombstone as tombstone,
         if(
-            objects.newest.deleted_at is null, null, objects.newest.deletion_reason
+            objects.newest.deleted_at is null,
+            null,
+            coalesce(objects.newest.tombstone ->> '$.reason', 'deleted')
         ) as deletion_reason,
         objects.loaded_at
     from objects

@@ -1,9 +1,10 @@
 {#-
 One row per object of a raw table that is loaded as complete listings (scd2): the version that
 is listed now, or the last one before it went missing. The row `*` only says that a listing
-was empty. `record` is the payload read into `shape`.
+was empty. `record` is the payload read into `shape`. Where the external id is a name that every
+container may have, the container is part of the key.
 -#}
-{% macro newest_listing(dataset, table, shape) -%}
+{% macro newest_listing(dataset, table, shape, key=['connection_id', 'external_id']) -%}
     with loads as (
         {{ complete_loads(dataset) }}
     ),
@@ -36,9 +37,9 @@ was empty. `record` is the payload read into `shape`.
         if(is_listed, null, 'absent_from_listing') as deletion_reason,
         max(completed_at) over object as loaded_at
     from versions
-    window object as (partition by connection_id, external_id)
+    window object as (partition by {{ key | join(', ') }})
     qualify row_number() over (
-        partition by connection_id, external_id
+        partition by {{ key | join(', ') }}
         order by
             is_listed desc,
             _dlt_valid_to desc,

@@ -5,6 +5,9 @@ with staged as (
         ('github', 'review', 'stg_github__reviews'),
         ('github', 'review_comment', 'stg_github__review_comments'),
         ('github', 'pull_request', 'stg_github__pull_requests'),
+        ('github', 'discussion', 'stg_github__discussions'),
+        ('github', 'comment', 'stg_github__discussion_comments'),
+        ('github', 'release', 'stg_github__releases'),
         ('linear', 'issue', 'stg_linear__issues'),
         ('linear', 'comment', 'stg_linear__comments'),
         ('linear', 'project', 'stg_linear__projects'),
@@ -18,6 +21,12 @@ with staged as (
     {% endfor %}
     select 'github:commit:' || container || '@' || external_id as document_id
     from {{ ref('stg_github__commits') }}
+    union all
+    select 'github:file:' || container || '@' || external_id as document_id
+    from {{ ref('stg_github__files') }}
+    union all
+    select 'github:wiki_page:' || container || ':' || external_id as document_id
+    from {{ ref('stg_github__wiki_pages') }}
     union all
     select
         'github:' || if(is_pull_request, 'pull_request', 'issue') || ':' || external_id

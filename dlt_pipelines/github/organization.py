@@ -18,7 +18,7 @@ from dlt.extract import DltResource
 
 from dlt_pipelines.github.graphql import GraphQL, Json
 from dlt_pipelines.github.rest import Repository, State, listed
-from dlt_pipelines.http import Client
+from dlt_pipelines.http import Client, NotFoundError
 from dlt_pipelines.ledger import ResourceRun, SyncRun
 from dlt_pipelines.pipeline import SyncRequest
 
@@ -31,10 +31,18 @@ def open_organization(client: Client, request: SyncRequest, sync: SyncRun) -> li
     owner = Repository(client, request.container, f"/orgs/{request.container}")
     teams = _Teams(GraphQL(client), request.container)
 
-    def organization(run: ResourceRun, state: State | None) -> Iterator[bytes] | None:
-        if state is None:
-            return iter([owner.get(run, "", msgspec.Raw).data])
-        page = owner.get_if_changed(run, "", msgspec.Raw, None, state)
+    def organization(run: ResourceRun, state: State | None) -> Iterator[msgspec.Raw] | None:
+        try:
+            page = owner.get_if_changed(
+                run, "", msgspec.Raw, None, state if state is not None else {}
+            )
+        except NotFoundError:
+            raise NotFoundError(
+                "github.organizations",
+                f"{request.container} is no organization that the token may see",
+                "an organization",
+                "for a personal account set `organization: []` in sources.yml",
+            ) from None
         return None if page is None else iter([page.data])
 
     emptiness = f"organization(login: {request.container}): no teams"

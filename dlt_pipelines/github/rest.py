@@ -17,7 +17,7 @@ import pyarrow as pa
 from dlt.extract import DltResource
 from httpx import URL
 
-from dlt_pipelines.http import AuthError, Client, Page, PermanentError
+from dlt_pipelines.http import AuthError, Client, NotFoundError, Page, PermanentError
 from dlt_pipelines.ledger import ResourceRun, SyncRun
 from dlt_pipelines.pipeline import EARLIEST, LISTING, SyncRequest, guard_deletions
 from dlt_pipelines.raw_event import ReadKeys, to_batches, to_empty_listing
@@ -387,9 +387,10 @@ def refusable(records: Iterable[T], run: ResourceRun, request: SyncRequest) -> I
     """
     try:
         yield from records
-    except AuthError as error:
+    except (AuthError, NotFoundError) as error:  # A classic token without the scope gets 404.
+        is_refusal = error.code in ("forbidden", "not_found")
         is_optional = run.resource in NEED_MORE_PERMISSION
-        if error.code != "forbidden" or not is_optional or run.resource in request.content_types:
+        if not is_refusal or not is_optional or run.resource in request.content_types:
             raise
         run.refused(error)
 

@@ -101,7 +101,14 @@ def test_ingest_has_data_intervals_and_a_trigger_form(read: Any) -> None:
     dag = read["dags"]["ingest_code"]
     assert dag["schedule"] == "DeltaDataIntervalTimetable"
     assert dag["catchup"] is False
-    assert dag["params"] == ["containers", "mode", "resources", "window_end", "window_start"]
+    assert dag["params"] == [
+        "confirm_deletions",
+        "containers",
+        "mode",
+        "resources",
+        "window_end",
+        "window_start",
+    ]
 
 
 def test_a_disabled_source_keeps_its_dag_without_a_schedule(read: Any) -> None:
@@ -149,7 +156,8 @@ from datetime import UTC, datetime
 from include.airflow import sync_options
 interval = (datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC))
 def options(run_type, mode, start=None, end=None):
-    form = {"mode": mode, "window_start": start, "window_end": end, "resources": ["issues"]}
+    form = {"mode": mode, "window_start": start, "window_end": end, "resources": ["issues"],
+            "confirm_deletions": False}
     found = sync_options(run_type, form, interval)
     return [found["mode"], str(found["start"]), str(found["end"]), found["resources"]]
 print("RESULT " + json.dumps([

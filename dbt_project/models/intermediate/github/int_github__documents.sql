@@ -18,8 +18,32 @@ commits as (
     select * from {{ ref('stg_github__commits') }}
 ),
 
+pull_request_details as (
+    select * from {{ ref('stg_github__pull_request_details') }}
+),
+
+review_threads as (
+    select * from {{ ref('stg_github__review_threads') }}
+),
+
+discussion_documents as (
+    select * from {{ ref('int_github__discussion_documents') }}
+),
+
+release_documents as (
+    select * from {{ ref('int_github__release_documents') }}
+),
+
+wiki_page_documents as (
+    select * from {{ ref('int_github__wiki_page_documents') }}
+),
+
+file_documents as (
+    select * from {{ ref('int_github__file_documents') }}
+),
+
 repositories as (
-    select * from {{ ref('stg_github__repositories') }}
+    select * from {{ ref('int_github__current_repositories') }}
 ),
 
 identify_items as (
@@ -32,34 +56,48 @@ identify_items as (
 
 item_documents as (
     select
-        * exclude (reviewer_logins),
-        item_key as source_id,
-        item_url as url,
-        document_id as root_document_id,
+        items.*,
+        items.item_key as source_id,
+        items.item_url as url,
+        items.document_id as root_document_id,
         case
-            when merged_at is not null then 'merged'
-            when source_state = 'open' and is_draft then 'draft'
-            else source_state
+            when items.merged_at is not null then 'merged'
+            when items.source_state = 'open' and items.is_draft then 'draft'
+            else items.source_state
         end as state,
-        list_concat(assignee_logins, coalesce(reviewer_logins, [])) as people,
+        list_concat(
+            items.assignee_logins, coalesce(items.reviewer_logins, [])
+        ) as people,
         to_json({
-            'number': item_number,
-            'author_login': author_login,
-            'author_association': author_association,
-            'assignees': assignee_logins,
-            'reviewers': reviewer_logins,
-            'milestone': milestone_title,
-            'state_reason': state_reason,
-            'comment_count': comment_count,
-            'is_locked': is_locked,
-            'head_branch': head_branch,
-            'head_repository': head_repository,
-            'base_branch': base_branch,
-            'merge_commit_sha': merge_commit_sha,
-            'closed_at': closed_at,
-            'merged_at': merged_at
+            'number': items.item_number,
+            'author_login': items.author_login,
+            'author_association': items.author_association,
+            'assignees': items.assignee_logins,
+            'reviewers': items.reviewer_logins,
+            'milestone': items.milestone_title,
+            'state_reason': items.state_reason,
+            'comment_count': items.comment_count,
+            'is_locked': items.is_locked,
+            'head_branch': items.head_branch,
+            'head_repository': items.head_repository,
+            'base_branch': items.base_branch,
+            'merge_commit_sha': items.merge_commit_sha,
+            'closed_at': items.closed_at,
+            'merged_at': items.merged_at,
+            'merged_by': details.merger_login,
+            'additions': details.addition_count,
+            'deletions': details.deletion_count,
+            'changed_files': details.changed_file_count,
+            'review_decision': details.review_decision,
+            'requested_reviewers': details.requested_reviewers,
+            'closing_issues': details.closing_issue_keys
         }) as source_metadata
-    from identify_items
+    from identify_items as items
+    left join pull_request_details as details
+        on
+            items.connection_id = details.connection_id
+            and items.external_id = details.external_id
+            and items.document_type = 'pull_request'
 ),
 
 comment_documents as (
@@ -87,21 +125,21 @@ comment_documents as (
 
 review_documents as (
     select
-        reviews.*,
+        reviews.* exclude (source_created_at, source_updated_at),
+        coalesce(reviews.submitted_at, reviews.source_created_at) as source_created_at,
+        coalesce(reviews.source_updated_at, reviews.submitted_at) as source_updated_at,
         'review' as document_type,
         'github:review:' || reviews.external_id as document_id,
         reviews.container || '#' || reviews.pull_request_number
         || '/reviews/' || reviews.review_number as source_id,
         reviews.review_url as url,
         if(
-            reviews.source_state = 'CHANGES_REQUESTED',
+            reviews.source_state = 'changes_requested',
             'requested_changes',
-            lower(reviews.source_state)
+            reviews.source_state
         ) as state,
         items.document_id as parent_document_id,
         items.document_id as root_document_id,
-        reviews.submitted_at as source_created_at,
-        reviews.submitted_at as source_updated_at,
         to_json({
             'author_login': reviews.author_login,
             'author_association': reviews.author_association,
@@ -114,6 +152,23 @@ review_documents as (
             reviews.connection_id = items.connection_id
             and reviews.container = items.container
             and reviews.pull_request_number = items.item_number
+),
+
+thread_comments as (
+    select
+        connection_id,
+        container,
+        comment_number,
+        max_by(is_resolved, (last_seen_at, external_id)) as is_resolved,
+        max_by(resolver_login, (last_seen_at, external_id)) as resolver_login
+    from (
+        select
+            *,
+            unnest(comment_numbers) as comment_number
+        from review_threads
+        where deleted_at is null
+    ) as threads
+    group by connection_id, container, comment_number
 ),
 
 review_comment_documents as (
@@ -135,6 +190,8 @@ review_comment_documents as (
             'file_path': review_comments.file_path,
             'line_number': review_comments.line_number,
             'is_outdated': review_comments.is_outdated,
+            'is_resolved': threads.is_resolved,
+            'resolved_by': threads.resolver_login,
             'diff_hunk': review_comments.diff_hunk
         }) as source_metadata
     from review_comments
@@ -148,6 +205,11 @@ review_comment_documents as (
             review_comments.connection_id = items.connection_id
             and review_comments.container = items.container
             and review_comments.pull_request_number = items.item_number
+    left join thread_comments as threads
+        on
+            review_comments.connection_id = threads.connection_id
+            and review_comments.container = threads.container
+            and review_comments.comment_number = threads.comment_number
 ),
 
 -- A commit's SHA is the same in every fork, so the repository is part of its id.
@@ -185,6 +247,14 @@ unite_documents as (
     select * from review_comment_documents
     union all by name
     select * from commit_documents
+    union all by name
+    select * from discussion_documents
+    union all by name
+    select * from release_documents
+    union all by name
+    select * from wiki_page_documents
+    union all by name
+    select * from file_documents
 ),
 
 describe_documents as (

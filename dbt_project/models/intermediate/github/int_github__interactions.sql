@@ -22,6 +22,22 @@ commits as (
     select * from {{ ref('stg_github__commits') }}
 ),
 
+discussion_interactions as (
+    select * from {{ ref('int_github__discussion_interactions') }}
+),
+
+releases as (
+    select * from {{ ref('stg_github__releases') }}
+),
+
+deployments as (
+    select * from {{ ref('stg_github__deployments') }}
+),
+
+deployment_statuses as (
+    select * from {{ ref('stg_github__deployment_statuses') }}
+),
+
 openings as (
     select
         connection_id,
@@ -154,8 +170,8 @@ reviews_made as (
         pull_request_number as item_number,
         'reviewed:' || external_id as event_key,
         case source_state
-            when 'APPROVED' then 'approved'
-            when 'CHANGES_REQUESTED' then 'requested_changes'
+            when 'approved' then 'approved'
+            when 'changes_requested' then 'requested_changes'
             else 'reviewed'
         end as interaction_type,
         'github:review:' || external_id as own_document_id,
@@ -164,7 +180,7 @@ reviews_made as (
         submitted_at as occurred_at,
         body as body_raw
     from reviews
-    where source_state != 'PENDING'
+    where source_state != 'pending'
 ),
 
 commits_made as (
@@ -183,6 +199,56 @@ commits_made as (
     from commits
 ),
 
+releases_made as (
+    select
+        connection_id,
+        container,
+        'released:' || external_id as event_key,
+        'released' as interaction_type,
+        'github:release:' || external_id as own_document_id,
+        container || '/releases/' || tag_name as own_source_id,
+        author_id as actor_id,
+        is_author_bot as is_bot,
+        published_at as occurred_at,
+        body as body_raw
+    from releases
+    where not is_draft and published_at is not null
+),
+
+-- What is deployed is a commit. Only its arrival counts: the statuses on the way, and
+-- those that retire an older deployment, are nobody's deed.
+deployments_made as (
+    select
+        statuses.connection_id,
+        statuses.container,
+        'deployed:' || statuses.external_id as event_key,
+        'deployed' as interaction_type,
+        'environment' as field,
+        coalesce(statuses.environment, deployments.environment) as to_value,
+        'github:commit:' || commits.container || '@' || commits.external_id
+            as own_document_id,
+        statuses.container || '@' || deployments.commit_sha as own_source_id,
+        coalesce(statuses.creator_id, deployments.creator_id) as actor_id,
+        if(
+            statuses.creator_id is null,
+            deployments.is_creator_bot,
+            statuses.is_creator_bot
+        ) as is_bot,
+        statuses.source_created_at as occurred_at,
+        statuses.description as body_raw
+    from deployment_statuses as statuses
+    left join deployments
+        on
+            statuses.connection_id = deployments.connection_id
+            and statuses.deployment_id = deployments.external_id
+    left join commits
+        on
+            statuses.connection_id = commits.connection_id
+            and statuses.container = commits.container
+            and deployments.commit_sha = commits.external_id
+    where statuses.source_state = 'success'
+),
+
 unite_interactions as (
     select * from openings
     union all by name
@@ -195,6 +261,12 @@ unite_interactions as (
     select * from reviews_made
     union all by name
     select * from commits_made
+    union all by name
+    select * from discussion_interactions
+    union all by name
+    select * from releases_made
+    union all by name
+    select * from deployments_made
 ),
 
 describe_interactions as (

@@ -9,8 +9,13 @@
 
 {% set resources = {
     'github': [
-        'repositories', 'issues', 'pull_requests', 'issue_comments', 'review_comments',
-        'reviews', 'issue_events', 'commits', 'labels', 'milestones'
+        'repositories', 'repository_counts', 'branches', 'tags', 'releases', 'labels',
+        'milestones', 'collaborators', 'issues', 'issue_comments', 'issue_events',
+        'pull_requests', 'pull_request_details', 'pull_request_files',
+        'pull_request_commits', 'reviews', 'review_threads', 'review_comments',
+        'discussions', 'discussion_comments', 'commits', 'commit_files', 'files',
+        'blobs', 'wiki_pages', 'workflow_runs', 'workflow_jobs', 'deployments',
+        'deployment_statuses', 'organizations', 'teams', 'team_members'
     ],
     'linear': [
         'teams', 'users', 'workflow_states', 'labels', 'issues', 'comments', 'projects'

@@ -18,8 +18,10 @@ extractions as (
                 "items_processed": "BIGINT", "items_succeeded": "BIGINT",
                 "items_failed": "BIGINT", "expected_items": "BIGINT",
                 "is_complete": "BOOLEAN", "requests_made": "BIGINT",
-                "requests_not_modified": "BIGINT", "rate_limit_remaining": "BIGINT",
-                "rate_limit_wait_seconds": "DOUBLE", "bytes_received": "BIGINT"
+                "requests_not_modified": "BIGINT", "requests_saved": "BIGINT",
+                "rate_limit_remaining": "BIGINT",
+                "rate_limit_wait_seconds": "DOUBLE", "bytes_received": "BIGINT",
+                "error_code": "VARCHAR", "error_message": "VARCHAR"
             } | tojson }}'
         ) as extraction
     from sync_events
@@ -52,21 +54,29 @@ describe_syncs as (
         syncs.started.trigger as trigger,
         case
             when syncs.ending != 'loaded' then syncs.ending
-            when coalesce(extractions.extraction.items_failed, 0) > 0
+            when
+                coalesce(extractions.extraction.items_failed, 0) > 0
+                or extractions.extraction.error_code is not null
                 then 'completed_with_errors'
             else 'completed'
         end as status,
         extractions.extraction.cursor_before as cursor_before,
         extractions.extraction.cursor_after as cursor_after,
-        if(
-            coalesce(syncs.failing_resource, syncs.resource) = syncs.resource,
-            syncs.error_code,
-            null
+        coalesce(
+            extractions.extraction.error_code,
+            if(
+                coalesce(syncs.failing_resource, syncs.resource) = syncs.resource,
+                syncs.error_code,
+                null
+            )
         ) as error_code,
-        if(
-            coalesce(syncs.failing_resource, syncs.resource) = syncs.resource,
-            syncs.error_message,
-            null
+        coalesce(
+            extractions.extraction.error_message,
+            if(
+                coalesce(syncs.failing_resource, syncs.resource) = syncs.resource,
+                syncs.error_message,
+                null
+            )
         ) as error_message,
         syncs.started.try_number as try_number,
         extractions.extraction.items_processed as items_processed,
@@ -85,6 +95,7 @@ describe_syncs as (
         extractions.extraction.expected_items as expected_items,
         extractions.extraction.requests_made as requests_made,
         extractions.extraction.requests_not_modified as requests_not_modified,
+        extractions.extraction.requests_saved as requests_saved,
         extractions.extraction.rate_limit_remaining as rate_limit_remaining,
         extractions.extraction.rate_limit_wait_seconds as rate_limit_wait_seconds,
         extractions.extraction.bytes_received as bytes_received,

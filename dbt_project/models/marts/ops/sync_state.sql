@@ -2,7 +2,8 @@ with sync_history as (
     select * from {{ ref('sync_history') }}
 ),
 
--- A window sync leaves the live cursor where it was; a failed one has not moved it.
+-- Windows and reconciliations leave the live cursor where it was; a failed sync has not
+-- moved it.
 newest_cursors as (
     select
         connection_id,
@@ -10,7 +11,7 @@ newest_cursors as (
         resource,
         max_by(cursor_after, (completed_at, sync_id)) filter (
             where
-            mode != 'window'
+            mode not in ('window', 'reconcile')
             and status in ('completed', 'completed_with_errors')
             and cursor_after is not null
         ) as cursor,

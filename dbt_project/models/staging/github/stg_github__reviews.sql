@@ -1,8 +1,11 @@
+{% set actor = {'__typename': 'VARCHAR', 'id': 'VARCHAR', 'login': 'VARCHAR'} %}
 {% set shape = {
-    'id': 'BIGINT', 'body': 'VARCHAR', 'state': 'VARCHAR', 'html_url': 'VARCHAR',
-    'pull_request_url': 'VARCHAR', 'commit_id': 'VARCHAR', 'author_association': 'VARCHAR',
-    'user': {'node_id': 'VARCHAR', 'login': 'VARCHAR', 'type': 'VARCHAR'},
-    'submitted_at': 'TIMESTAMPTZ',
+    'fullDatabaseId': 'BIGINT', 'body': 'VARCHAR', 'state': 'VARCHAR', 'url': 'VARCHAR',
+    'commit': {'oid': 'VARCHAR'}, 'authorAssociation': 'VARCHAR', 'author': actor,
+    'pullRequest': {'id': 'VARCHAR', 'number': 'BIGINT'}, 'isMinimized': 'BOOLEAN',
+    'minimizedReason': 'VARCHAR', 'createdAt': 'TIMESTAMPTZ',
+    'submittedAt': 'TIMESTAMPTZ', 'updatedAt': 'TIMESTAMPTZ',
+    'lastEditedAt': 'TIMESTAMPTZ',
 } %}
 
 with events as (
@@ -12,15 +15,21 @@ with events as (
 renamed as (
     select
         {{ envelope_ids() }},
-        {{ github_person("record['user']", 'author') }},
+        {{ github_actor('record.author', 'author') }},
+        record.pullRequest.id as pull_request_id,
         record.body as body,
-        record.html_url as review_url,
-        record.state as source_state,
-        record.commit_id as commit_sha,
-        record.author_association as author_association,
-        record.id as review_number,
-        {{ number_of_url('record.pull_request_url') }} as pull_request_number,
-        record.submitted_at as submitted_at,
+        record.url as review_url,
+        lower(record.state) as source_state,
+        record['commit'].oid as commit_sha,
+        record.authorAssociation as author_association,
+        lower(record.minimizedReason) as minimized_reason,
+        record.fullDatabaseId as review_number,
+        record.pullRequest.number as pull_request_number,
+        coalesce(record.isMinimized, false) as is_minimized,
+        record.createdAt as source_created_at,
+        record.updatedAt as source_updated_at,
+        record.submittedAt as submitted_at,
+        record.lastEditedAt as edited_at,
         {{ envelope_times() }}
     from events
 )
