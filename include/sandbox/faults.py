@@ -32,6 +32,8 @@ Kind = Literal[
     "replace",
     "null",
     "duplicate",
+    "page_too_large",
+    "graphql_error",
 ]
 
 
@@ -46,9 +48,12 @@ class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     `dropped`: the connection closes in the middle of the body. `remove`, `replace`, `null`: one
     field of one record, `key` being its path ("user.login"), `record` its place on the page and
     `value` what it becomes. `duplicate`: that record once more at the end of the page.
+    `page_too_large`: GitHub's 502 for GraphQL queries that ask for more than `value` ids, or items
+    of one list. `graphql_error`: `value` among the `errors` beside the data, which is null at the
+    error's `path` if it has one.
 
     `path` is a regular expression searched in the path (without the provider's prefix); `operation`
-    equals a Linear operation's name or one of its root fields. The fault begins after `after`
+    equals a GraphQL operation's name or one of its root fields. The fault begins after `after`
     matching exchanges and hits `times` of them; None hits all.
     """
 
@@ -67,10 +72,13 @@ class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     value: Any = None
     record: int = 0
 
-    def matches(self, provider: str, method: str, path: str, operations: list[str]) -> bool:
+    def matches(
+        self, provider: str, method: str, path: str, operations: list[str], page_size: int = 0
+    ) -> bool:
         """Whether an exchange is one that this fault is for."""
         return (
-            self.provider in (None, provider)
+            (self.kind != "page_too_large" or page_size > self.value)
+            and self.provider in (None, provider)
             and self.method in (None, method)
             and (self.operation is None or self.operation in operations)
             and re.search(self.path, path) is not None
@@ -98,6 +106,8 @@ class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
                 self.headers,
                 {"rate_limit_reason": "public_api_request_blocked"},
             )
+        if self.kind == "page_too_large":
+            return Response(HTML, self.status or 502, self.headers, media_type="text/html")
         if self.kind == "html":
             return Response(HTML, self.status or 200, self.headers, media_type="text/html")
         return None
@@ -106,9 +116,11 @@ class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         """The true body, damaged."""
         if self.kind == "truncated":
             return body[: len(body) // 2]
-        if self.kind not in ("remove", "replace", "null", "duplicate"):
+        if self.kind not in ("remove", "replace", "null", "duplicate", "graphql_error"):
             return body
         document = msgspec.json.decode(body)
+        if self.kind == "graphql_error":
+            return msgspec.json.encode(with_error(document, self.value))
         records = records_of(provider, document)
         if self.record >= len(records):
             return body
@@ -184,11 +196,13 @@ class Faults:
             self._faults.clear()
             self._seen.clear()
 
-    def take(self, provider: str, method: str, path: str, operations: list[str]) -> Fault | None:
+    def take(
+        self, provider: str, method: str, path: str, operations: list[str], page_size: int = 0
+    ) -> Fault | None:
         """The fault that hits this exchange, if any; later faults do not see that exchange."""
         with self._lock:
             for fault in self._faults:
-                if fault.matches(provider, method, path, operations):
+                if fault.matches(provider, method, path, operations, page_size):
                     self._seen[id(fault)] += 1
                     hits = self._seen[id(fault)] - fault.after
                     if hits > 0 and (fault.times is None or hits <= fault.times):
@@ -208,7 +222,40 @@ def records_of(provider: str, document: Any) -> list[Any]:
                 return list_of(value["nodes"])
             return [value]
         return []
+    if provider == "github" and {"data", "errors"} & set(document) and "message" not in document:
+        return nodes_below(document.get("data"))
     return [document]
+
+
+def nodes_below(data: Any) -> list[Any]:
+    """The first list of nodes in a GraphQL answer; the outer ones come first."""
+    waiting = [data]
+    for value in waiting:
+        if isinstance(value, dict):
+            if isinstance(value.get("nodes"), list):
+                return list_of(value["nodes"])
+            waiting += value.values()
+    return []
+
+
+def with_error(document: Any, error: Any) -> Any:
+    """A GraphQL answer with one more error, and null at its path."""
+    if not isinstance(document, dict):
+        return document
+    path: list[Any] = error.get("path") or []
+    place: Any = document.get("data")
+    for name in path[:-1]:
+        place = place[name] if is_at(place, name) else None
+    if path and is_at(place, path[-1]):
+        place[path[-1]] = None
+    return document | {"errors": [*document.get("errors", []), error]}
+
+
+def is_at(place: Any, name: Any) -> bool:
+    """Whether a value has something by that name or index."""
+    if isinstance(place, dict):
+        return name in place
+    return isinstance(place, list) and isinstance(name, int) and name < len(place)
 
 
 def list_of(value: Any) -> list[Any]:

@@ -8,7 +8,7 @@ serve are refused; unknown ones are ignored, as GitHub does.
 from __future__ import annotations
 
 import hashlib
-import uuid
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -18,6 +18,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from include.sandbox.collection import Collection
+from include.sandbox.github_access import Access, hidden
+from include.sandbox.github_actions import GitHubActions
 from include.sandbox.github_answers import (
     Answer,
     Endpoint,
@@ -27,8 +29,11 @@ from include.sandbox.github_answers import (
     bearer_token,
     not_found_response,
 )
+from include.sandbox.github_apps import GitHubApps
 from include.sandbox.github_code import GitHubCode
+from include.sandbox.github_graphql import GitHubGraphQL
 from include.sandbox.github_listings import (
+    COLLABORATORS,
     ISSUE_COMMENTS,
     ISSUE_COMMENTS_OF_ISSUE,
     ISSUE_EVENTS,
@@ -38,6 +43,7 @@ from include.sandbox.github_listings import (
     LABELS,
     MILESTONES,
     PULL_REQUESTS,
+    RELEASES,
     REVIEW_COMMENTS,
     REVIEW_COMMENTS_OF_PULL,
     REVIEWS_OF_PULL,
@@ -45,12 +51,13 @@ from include.sandbox.github_listings import (
     Listing,
     select,
 )
-from include.sandbox.github_objects import to_full_pull_request, to_user
-from include.sandbox.limits import Budget, Limits
-from include.sandbox.replies import GITHUB_DOCS, JSON_UTF8, github_error
+from include.sandbox.github_objects import to_full_pull_request
+from include.sandbox.github_organizations import GitHubOrganizations
+from include.sandbox.limits import Limits
+from include.sandbox.replies import GITHUB_DOCS, JSON_UTF8, github_error, json_response
 from include.sandbox.workspace import GitHubRepository, Workspace
 
-API_VERSIONS = ("2022-11-28", "2026-03-10")
+ISSUE_URL = re.compile(r"/?([^/]+/[^/]+)/issues/(\d+)$")
 DEFAULT_PER_PAGE = 30
 MAXIMUM_PER_PAGE = 100
 
@@ -60,9 +67,12 @@ class GitHub:
 
     def __init__(self, workspace: Workspace, limits: Limits) -> None:
         self._workspace = workspace
-        self._limits = limits
-        self._budgets: dict[str, Budget] = {}
-        self._code = GitHubCode(limits, self._repository, self._is_known)
+        self.access = Access(workspace, limits)
+        self._code = GitHubCode(limits, self._repository, self.access.is_known)
+        self._actions = GitHubActions(self._repository)
+        self._organizations = GitHubOrganizations(workspace, self.access)
+        self._apps = GitHubApps(workspace, self.access.install)
+        self._graphql = GitHubGraphQL(workspace, self.access)
 
     def routes(self) -> list[BaseRoute]:
         """Every route served; anything else is 404."""
@@ -81,18 +91,35 @@ class GitHub:
             "/milestones": MILESTONES,
         }
         endpoints: dict[str, Endpoint] = {
-            "/user": lambda request: to_user("headwater-sandbox", 1),
-            "/rate_limit": self._rate_limit,
+            "/rate_limit": self.access.rate_limit,
             repo: lambda request: self._repository(request).repository,
             f"{repo}/issues/{{number:int}}": self._issue,
+            f"{repo}/issues/comments/{{id:int}}": self._one("issue_comments"),
+            f"{repo}/pulls/comments/{{id:int}}": self._one("review_comments"),
+            f"{repo}/releases": self._releases,
+            f"{repo}/collaborators": self._collaborators,
             f"{repo}/pulls/{{number:int}}": self._pull_request,
             **{f"{repo}{path}": self._listing(listing) for path, listing in listings.items()},
             **self._code.endpoints(repo),
+            **self._actions.endpoints(repo),
+            **self._organizations.endpoints(),
         }
         return [
             *(Route(path, self._served(call), methods=["GET"]) for path, call in endpoints.items()),
             *self._code.routes(),
+            *self._graphql.routes(),
             Route("/{path:path}", self._served(not_found)),
+        ]
+
+    def _app_routes(self) -> list[BaseRoute]:
+        def served(endpoint: Endpoint) -> Callable[[Request], Any]:
+            return self._served(endpoint, self._apps.authorise)
+
+        installations = "/app/installations"
+        tokens = f"{installations}/{{installation_id:int}}/access_tokens"
+        return [
+            Route(installations, served(self._apps.installations), methods=["GET"]),
+            Route(tokens, served(self._apps.access_token), methods=["POST"]),
         ]
 
     def path_of_id(self, repository_id: str) -> str | None:
@@ -102,40 +129,21 @@ class GitHub:
                 return f"/repos/{repository.name}"
         return None
 
-    def _served(self, endpoint: Endpoint) -> Callable[[Request], Any]:
+    def _served(
+        self, endpoint: Endpoint, authorise: Callable[[Request], str] | None = None
+    ) -> Callable[[Request], Any]:
         async def serve(request: Request) -> Response:
             try:
-                token = self._authorise(request)
+                token = (authorise or self.access.authorise)(request)
                 response = self._answer(request, endpoint(request), token)
             except RefusedError as refused:
                 token, response = bearer_token(request), refused.response
             except InvalidParameterError as invalid:
                 token, response = bearer_token(request), validation_failed(invalid)
-            self._account(request, response, token)
+            self.access.account(request, response, token)
             return response
 
         return serve
-
-    def _authorise(self, request: Request) -> str:
-        if not request.headers.get("user-agent"):
-            raise RefusedError(github_error(403, "Request forbidden by administrative rules."))
-        version = request.headers.get("x-github-api-version", API_VERSIONS[0])
-        if version not in API_VERSIONS:
-            raise RefusedError(github_error(400, f"The API version {version!r} is not supported."))
-        token = bearer_token(request)
-        if not token:
-            raise RefusedError(github_error(401, "Requires authentication"))
-        if not self._is_known(token):
-            raise RefusedError(github_error(401, "Bad credentials"))
-        if request.url.path.endswith("/rate_limit") or self._budget(token).remaining:
-            return token
-        raise RefusedError(primary_limit_exceeded())
-
-    def _is_known(self, token: str) -> bool:
-        required = {
-            repository.required_token for repository in self._workspace.repositories.values()
-        }
-        return token in self._workspace.tokens | required
 
     def _answer(self, request: Request, answer: Answer, token: str) -> Response:
         if isinstance(answer, Response):
@@ -161,37 +169,13 @@ class GitHub:
             return Response(status_code=304, headers=headers)
         return Response(body, headers=headers, media_type=JSON_UTF8)
 
-    def _account(self, request: Request, response: Response, token: str) -> None:
-        budget = self._budget(token)
-        counted = response.status_code != 304 and not request.url.path.endswith("/rate_limit")
-        if counted and response.status_code != 401:
-            budget.spend()
-        response.headers.update(rate_limit_headers(budget))
-        response.headers["x-github-request-id"] = str(uuid.uuid4()).upper()
-        response.headers["x-github-media-type"] = "github.v3; format=json"
-        response.headers["x-github-api-version-selected"] = request.headers.get(
-            "x-github-api-version", API_VERSIONS[0]
-        )
-
-    def _budget(self, token: str) -> Budget:
-        return self._budgets.setdefault(token, Budget(self._limits.github_requests_per_hour))
-
-    def _rate_limit(self, request: Request) -> dict[str, Any]:
-        budget = self._budget(bearer_token(request))
-        core = {
-            "limit": budget.limit,
-            "used": budget.used,
-            "remaining": budget.remaining,
-            "reset": int(budget.reset_at),
-        }
-        search = {"limit": 30, "used": 0, "remaining": 30, "reset": int(budget.reset_at)}
-        return {"resources": {"core": core, "search": search}, "rate": core}
-
     def _repository(self, request: Request) -> GitHubRepository:
         name = f"{request.path_params['owner']}/{request.path_params['repo']}"
-        repository = self._workspace.repositories.get(name.lower())
-        if repository is None or (repository.required_token not in (None, bearer_token(request))):
-            raise RefusedError(not_found_response())
+        repository = self._workspace.find_github(name)
+        if repository is None or not self.access.sees(bearer_token(request), repository):
+            raise hidden()
+        if repository.name.lower() != name.lower():
+            raise RefusedError(moved(request, repository, name))
         return repository
 
     def _listing(self, listing: Listing) -> Endpoint:
@@ -206,8 +190,47 @@ class GitHub:
 
         return serve
 
+    def _releases(self, request: Request) -> Rows:
+        """Releases; drafts are shown to those who may push."""
+        rows = select(self._repository(request).releases, RELEASES, request.query_params)
+        if self.access.may_push(bearer_token(request)):
+            return Rows(rows)
+        return Rows([raw for raw in rows if not msgspec.json.decode(raw)["draft"]])
+
+    def _collaborators(self, request: Request) -> Rows:
+        repository = self._repository(request)
+        if not self.access.may_push(bearer_token(request)):
+            message = "Must have push access to view repository collaborators."
+            raise RefusedError(github_error(403, message))
+        return Rows(select(repository.collaborators, COLLABORATORS, request.query_params))
+
+    def _one(self, kind: str) -> Endpoint:
+        def serve(request: Request) -> bytes:
+            collection = self._repository(request).collection(kind)
+            raw = collection.raw_of(request.path_params["id"])
+            if raw is None:
+                raise hidden()
+            return raw
+
+        return serve
+
     def _issue(self, request: Request) -> bytes:
-        return self._numbered(self._repository(request), ("issues",), request.path_params["number"])
+        repository, number = self._repository(request), request.path_params["number"]
+        if number in repository.deleted_issues:
+            raise RefusedError(github_error(410, "This issue was deleted"))
+        if number in repository.transferred_issues:
+            url = repository.transferred_issues[number]
+            raise RefusedError(moved_permanently(request, self._path_of_issue(request, url)))
+        return self._numbered(repository, ("issues",), number)
+
+    def _path_of_issue(self, request: Request, url: str) -> str:
+        """Where this server has an issue, or the address as it is if it has not."""
+        found = ISSUE_URL.search(url)
+        repository = self._workspace.find_github(found[1]) if found else None
+        if found is None or repository is None:
+            return url
+        prefix = request.url.path.split("/repos/", 1)[0]
+        return f"{prefix}/repositories/{repository.repository['id']}/issues/{found[2]}"
 
     def _pull_request(self, request: Request) -> dict[str, Any]:
         repository = self._repository(request)
@@ -289,24 +312,20 @@ def by_number(collection: Collection) -> dict[int | None, bytes]:
     )
 
 
-def rate_limit_headers(budget: Budget) -> dict[str, str]:
-    """`x-ratelimit-*` of the core resource."""
-    return {
-        "x-ratelimit-limit": str(budget.limit),
-        "x-ratelimit-remaining": str(budget.remaining),
-        "x-ratelimit-used": str(budget.used),
-        "x-ratelimit-reset": str(int(budget.reset_at)),
-        "x-ratelimit-resource": "core",
-    }
+def moved(request: Request, repository: GitHubRepository, name: str) -> Response:
+    """The 301 of a repository's former name, to where it is by number."""
+    prefix, rest = request.url.path.split(f"/repos/{name}", 1)
+    path = f"{prefix}/repositories/{repository.repository['id']}{rest}"
+    return moved_permanently(request, path)
 
 
-def primary_limit_exceeded() -> Response:
-    """The 403 of a token that has used its hour."""
-    return github_error(
-        403,
-        "API rate limit exceeded for user ID 1.",
-        docs=f"{GITHUB_DOCS}/overview/rate-limits-for-the-rest-api",
-    )
+def moved_permanently(request: Request, path: str) -> Response:
+    """GitHub's 301 to a path of this server, or to an address elsewhere."""
+    query = f"?{request.url.query}" if request.url.query else ""
+    base = f"{request.url.scheme}://{request.url.netloc}" if path.startswith("/") else ""
+    url = f"{base}{path}{query}"
+    body = {"message": "Moved Permanently", "url": url, "documentation_url": GITHUB_DOCS}
+    return json_response(body, 301, {"location": url})
 
 
 def not_found(request: Request) -> Answer:

@@ -312,4 +312,6 @@ MILESTONES = Listing(
     descending_when_sorted={"due_on": False},
     has_states=True,
 )
+RELEASES = Listing("releases", by_default=CREATED, descending_by_default=True)
+COLLABORATORS = Listing("collaborators", unserved=("affiliation", "permission"))
 COMMITS = CommitListing()

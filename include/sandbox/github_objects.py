@@ -147,6 +147,14 @@ def to_simple_user(login: str, user_id: int) -> Json:
     }
 
 
+def owner_of(login: str, organization: Json) -> Json:
+    """An owner as its repositories hold it: a user, or an organization that is known in full."""
+    if not organization:
+        return to_simple_user(login, stable_number(login))
+    owner = to_simple_user(organization["login"], organization["id"])
+    return owner | {"node_id": organization["node_id"], "type": "Organization"}
+
+
 def to_user(login: str, user_id: int) -> Json:
     """A user as `GET /user` has it."""
     return to_simple_user(login, user_id) | {

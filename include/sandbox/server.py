@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from include.sandbox import linear
+from include.sandbox import github_graphql, linear
 from include.sandbox.faults import Fault, Faults
 from include.sandbox.github import GitHub
 from include.sandbox.github_git import is_streamed
@@ -38,7 +38,7 @@ class Exchange:
     """One request and what was sent back; the log keeps it without `body`, and so are streams.
 
     `path` is without the provider's prefix and names a GitHub repository by owner and name even
-    where the client followed a `Link` that names it by number. `operations` are a Linear
+    where the client followed a `Link` that names it by number. `operations` are a GraphQL
     operation's name and root fields. `fault` is the kind of the scripted fault that hit the
     exchange.
     """
@@ -217,8 +217,8 @@ class Observer:
             path = self._by_name(path)
             scope = {**scope, "path": f"/github{path}", "raw_path": None}
         request_body = await read_all(receive)
-        operations = linear.operation_names(request_body) if provider == "linear" else []
-        fault = self._sandbox.faults.take(provider, scope["method"], path, operations)
+        operations, page_size = graphql_of(provider, path, request_body)
+        fault = self._sandbox.faults.take(provider, scope["method"], path, operations, page_size)
         if fault is not None and fault.kind == "slow":
             await asyncio.sleep(fault.seconds)
         answer = fault.answer(provider) if fault is not None else None
@@ -327,6 +327,15 @@ async def read_all(receive: Receive) -> bytes:
         chunks.append(message.get("body", b""))
         if not message.get("more_body"):
             return b"".join(chunks)
+
+
+def graphql_of(provider: str, path: str, body: bytes) -> tuple[list[str], int]:
+    """A GraphQL query's name and root fields, and how large a page it asks GitHub for."""
+    if provider == "linear":
+        return linear.operation_names(body), 0
+    if provider == "github" and path == "/graphql":
+        return github_graphql.operation_of(body)
+    return [], 0
 
 
 def split_path(path: str) -> tuple[str, str]:

@@ -14,13 +14,18 @@ instead, relative to the workspace; `{"path": "checkout"}` is the project's own 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from include.sandbox import corpus
-from include.sandbox.collection import Collection, Json, read_json, read_lines
+from include.sandbox.collection import read_json, read_lines
 from include.sandbox.git import GitCheckout
-from include.sandbox.github_objects import to_full_repository
+from include.sandbox.github_objects import owner_of, to_full_repository
+from include.sandbox.stores import GitHubOrganization, GitHubRepository, LinearStore, NotionStore
+
+__all__ = ["DEMO_PATH", "App", "GitHubOrganization", "GitHubRepository", "LinearStore"]
+__all__ += ["NotionStore", "Workspace"]
 
 DEFAULT_TOKEN = "sandbox-token"  # noqa: S105 (the token of a server on loopback)
 DEMO_PATH = Path(__file__).parent / "workspace"
@@ -28,158 +33,13 @@ CHECKOUT_PATH = Path(__file__).resolve().parents[2]
 WIKI_BRANCH = "master"
 STREAMS = {"git": "code.fast-import", "wiki": "wiki.fast-import"}
 
-Rows = Mapping[str, Iterable[Json | bytes]]
 
+@dataclass(frozen=True)
+class App:
+    """A GitHub App: its public key in PEM, and the owner of each installation."""
 
-class Store:
-    """Collections by kind: those of one GitHub repository, of Linear or of Notion."""
-
-    kinds: ClassVar[tuple[str, ...]] = ()
-    keys: ClassVar[Mapping[str, str]] = {}
-
-    def __init__(self, rows: Rows) -> None:
-        unknown = set(rows) - set(self.kinds)
-        if unknown:
-            raise ValueError(f"sandbox: no such kind {sorted(unknown)}; expected {self.kinds}")
-        for kind in self.kinds:
-            setattr(self, kind, Collection(rows.get(kind, ()), self.keys.get(kind, "id")))
-
-    def collection(self, kind: str) -> Collection:
-        """The collection of a kind."""
-        if kind not in self.kinds:
-            raise KeyError(f"sandbox: no such kind {kind!r}; expected one of {self.kinds}")
-        collection: Collection = getattr(self, kind)
-        return collection
-
-    def upsert(self, kind: str, payload: Json | bytes) -> None:
-        """Add or replace an object of a kind."""
-        self.collection(kind).upsert(payload)
-
-    def delete(self, kind: str, object_id: str | int) -> None:
-        """Forget an object of a kind."""
-        self.collection(kind).delete(object_id)
-
-    def find(self, kind: str, **equal: Any) -> Json | None:
-        """The first object of a kind whose top-level fields have these values."""
-        return self.collection(kind).find(**equal)
-
-
-class GitHubRepository(Store):
-    """One GitHub repository: its own object and what hangs on it."""
-
-    kinds = (
-        "issues",
-        "pull_requests",
-        "issue_comments",
-        "review_comments",
-        "reviews",
-        "issue_events",
-        "commits",
-        "labels",
-        "milestones",
-        "releases",
-        "collaborators",
-        "workflow_runs",
-        "workflow_jobs",
-        "deployments",
-        "deployment_statuses",
-        "discussions",
-        "discussion_comments",
-        "review_threads",
-        "pull_request_files",
-        "pull_request_commits",
-        "closing_issues",
-    )
-    keys: ClassVar[Mapping[str, str]] = {"commits": "sha"}
-    issues: Collection
-    pull_requests: Collection
-    issue_comments: Collection
-    review_comments: Collection
-    reviews: Collection
-    issue_events: Collection
-    commits: Collection
-    labels: Collection
-    milestones: Collection
-    releases: Collection
-    collaborators: Collection
-    workflow_runs: Collection
-    workflow_jobs: Collection
-    deployments: Collection
-    deployment_statuses: Collection
-    discussions: Collection
-    discussion_comments: Collection
-    review_threads: Collection
-    pull_request_files: Collection
-    pull_request_commits: Collection
-    closing_issues: Collection
-
-    def __init__(
-        self,
-        repository: Json,
-        rows: Rows,
-        git: GitCheckout | None = None,
-        wiki: GitCheckout | None = None,
-    ) -> None:
-        super().__init__(rows)
-        self.repository = repository
-        self.git = git
-        self.wiki = wiki
-        self.required_token: str | None = None
-
-    @property
-    def name(self) -> str:
-        """`owner/repo`."""
-        return str(self.repository["full_name"])
-
-
-class GitHubOrganization(Store):
-    """An organization that owns repositories: its own object, its teams and who is in them.
-
-    A team membership is `{"id", "team": slug, "login", "role": "MEMBER" | "MAINTAINER"}`.
-    """
-
-    kinds = ("members", "teams", "team_members")
-    members: Collection
-    teams: Collection
-    team_members: Collection
-
-    def __init__(self, organization: Json, rows: Rows) -> None:
-        super().__init__(rows)
-        self.organization = organization
-
-    @property
-    def login(self) -> str:
-        """Its name in addresses."""
-        return str(self.organization["login"])
-
-
-class LinearStore(Store):
-    """One Linear workspace."""
-
-    kinds = ("teams", "users", "workflow_states", "labels", "issues", "comments", "projects")
-    teams: Collection
-    users: Collection
-    workflow_states: Collection
-    labels: Collection
-    issues: Collection
-    comments: Collection
-    projects: Collection
-
-    def __init__(self, organization: Json, rows: Rows) -> None:
-        super().__init__(rows)
-        self.organization = organization
-
-
-class NotionStore(Store):
-    """One Notion workspace."""
-
-    kinds = ("users", "data_sources", "databases", "pages", "blocks", "comments")
-    users: Collection
-    data_sources: Collection
-    databases: Collection
-    pages: Collection
-    blocks: Collection
-    comments: Collection
+    public_key_pem: str
+    installations: Mapping[int, str]
 
 
 class Workspace:
@@ -201,6 +61,10 @@ class Workspace:
         self.linear = linear or LinearStore({}, {})
         self.notion = notion or NotionStore({})
         self.tokens = frozenset(tokens)
+        self.read_only_tokens: frozenset[str] = frozenset()
+        self.apps: dict[int, App] = {}
+        self.forbidden: dict[str, str] = {}
+        self.moved: dict[str, GitHubRepository] = {}
 
     @classmethod
     def load(cls, path: Path | str, tokens: Iterable[str] = (DEFAULT_TOKEN,)) -> Workspace:
@@ -262,6 +126,27 @@ class Workspace:
             KeyError: the workspace has no such repository.
         """
         return self.repositories[name.lower()]
+
+    def transfer(self, old: str, new: str) -> None:
+        """Move or rename a repository; the old name leads to the new one.
+
+        Raises:
+            KeyError: the workspace has no such repository.
+        """
+        repository = self.repositories.pop(old.lower())
+        login = new.split("/")[0]
+        organization = self.organizations.get(login.lower())
+        repository.rename(new, owner_of(login, organization.organization if organization else {}))
+        self.moved.pop(new.lower(), None)
+        self.moved[old.lower()] = self.repositories[new.lower()] = repository
+
+    def find_github(self, name: str) -> GitHubRepository | None:
+        """The repository that has, or once had, this name."""
+        return self.repositories.get(name.lower()) or self.moved.get(name.lower())
+
+    def forbid(self, path: str, permission: str) -> None:
+        """Refuse what matches a regular expression, for want of a permission (`issues=read`)."""
+        self.forbidden[path] = permission
 
     def sources(self) -> list[dict[str, Any]]:
         """What a sources.yml for all of this workspace would list, as plain dicts."""

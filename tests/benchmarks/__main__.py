@@ -26,8 +26,9 @@ from rich.table import Table
 
 from include import demo, steps
 from include.settings import ROOT, Settings
-from tests.benchmarks import contenders, peers, sync_requests
+from tests.benchmarks import contenders, github_readers, peers, sync_requests
 from tests.benchmarks.contenders import Clock, Measured
+from tests.benchmarks.github_requests import ReaderError, Syncs, demo_repositories, fleet, measure
 from tests.benchmarks.records import Records
 from tests.benchmarks.server import serving, show
 
@@ -44,9 +45,10 @@ class Sizes:
     peers: int = 10_000
     changed: int = 1_000
     repeats: int = 3
+    repositories: int = 50
 
 
-QUICK = Sizes(2_000, 5_000, 500, 100, 1)
+QUICK = Sizes(2_000, 5_000, 500, 100, 1, 3)
 
 
 @dataclass(frozen=True)
@@ -225,6 +227,41 @@ def listed(counts: dict[str, int]) -> str:
     return ", ".join(f"{name} {count}" for name, count in counts.items())
 
 
+def count_github_requests(bench: Benchmark) -> list[Row]:
+    """API requests of GitHub beside two peers, for a first sync and one without changes."""
+    count = bench.sizes.repositories
+    rows = [Row("streams of source-github that are compared", github_readers.compared())]
+    served = {"the demo's repositories": demo_repositories, f"{count} repositories": None}
+    for name, workspace in served.items():
+        made = workspace or (lambda: fleet(count))
+        folder = bench.folder / "github_requests" / name
+        ours = measure(github_readers.Headwater(), made(), fresh(folder / "headwater"))
+        console.print(f"  Headwater, {name}: {ours}")
+        beside = f"{ours.first.beside_api}; then {ours.again.beside_api}"
+        rows.append(Row(f"{name}: Headwater's requests that are none of the API", beside))
+        for peer, reader in github_readers.PEERS.items():
+            try:
+                theirs = measure(reader(bench.environments), made(), fresh(folder / peer))
+            except (ReaderError, peers.PeerError) as error:
+                rows.append(Row(f"{name}: {peer}", f"not measured: {error}", "", False))
+                continue
+            console.print(f"  {peer}, {name}: {theirs}")
+            rows += ratios(f"{name}: requests of {peer} beside Headwater's", ours, theirs)
+    return rows
+
+
+def ratios(what: str, ours: Syncs, theirs: Syncs) -> list[Row]:
+    """How many times the requests a peer makes, at first and again."""
+    rows = []
+    for sync, target in (("first", 5), ("again", 20)):
+        mine, other = getattr(ours, sync), getattr(theirs, sync)
+        times = other.api / mine.api if mine.api else float("inf")
+        name = "first sync" if sync == "first" else "sync without changes"
+        value = f"{times:.1f} times ({other} beside {mine})"
+        rows.append(Row(f"{what}, {name}", value, f"at least {target} times", times >= target))
+    return rows
+
+
 def transform(bench: Benchmark) -> list[Row]:
     """A build in which nothing has changed: dbt alone, the step, and the Airflow task."""
     folder = fresh(bench.folder / "transform")
@@ -276,6 +313,7 @@ BENCHMARKS: dict[str, Callable[[Benchmark], list[Row]]] = {
     "peers": beside_peers,
     "merge": merge,
     "requests": count_requests,
+    "github_requests": count_github_requests,
     "transform": transform,
 }
 

@@ -19,23 +19,13 @@ from typing import Any
 
 import githubkit_schemas.latest.models as models
 import pytest
-from graphql import (
-    FieldNode,
-    GraphQLList,
-    GraphQLNonNull,
-    GraphQLObjectType,
-    GraphQLSchema,
-    SelectionSetNode,
-    build_schema,
-    get_named_type,
-    parse,
-    validate,
-)
+from graphql import GraphQLSchema, build_schema
 from jsonschema import Draft7Validator, Draft202012Validator
 from pydantic import TypeAdapter
 
 from include.sandbox import Exchange
 from include.sandbox.github_git import is_streamed
+from tests.include.sandbox.graphql_contracts import GITHUB_LEAVES, ContractError, judge_answer
 
 REPOSITORY_PATH = Path(__file__).resolve().parents[3]
 SHARED_PATH = Path(os.environ.get("HEADWATER_SHARED", REPOSITORY_PATH.parent / "shared"))
@@ -50,10 +40,6 @@ require_corpus = pytest.mark.skipif(
     not CORPUS_PATH.is_dir(),
     reason=f"NOT CHECKED with recorded data: no folder {CORPUS_PATH}",
 )
-
-
-class ContractError(AssertionError):
-    """A response, or a request that was answered, that breaks the provider's contract."""
 
 
 def check(exchange: Exchange) -> None:
@@ -212,6 +198,9 @@ def validate_github(
     method: str, path: str, status: int, document: Any, request_body: bytes
 ) -> None:
     """Judge by the OpenAPI document: the schema of this path and status, or the basic error."""
+    if path == "/graphql" and status == 200:
+        validate_github_graphql(document, request_body)
+        return
     template = template_of("github/rest.openapi.json", path)
     schema: Any = {"$ref": "#/components/schemas/basic-error"}
     if template is not None:
@@ -229,6 +218,26 @@ def validate_github(
         schema = schema["items"]
     for item in objects_of(document):
         judge("github/rest.openapi.json", schema, item, path)
+
+
+@cache
+def github_schema() -> GraphQLSchema:
+    """GitHub's whole schema."""
+    text = (CONTRACTS_PATH / "github" / "schema.graphql").read_text(encoding="utf-8")
+    return build_schema(text, assume_valid=True, no_location=True)
+
+
+def validate_github_graphql(document: Any, request_body: bytes) -> None:
+    """Judge errors by their form, the query by GitHub's schema, and the data by the query."""
+    errors = document.get("errors", [])
+    for error in errors:
+        if not error.get("message") or set(error) - {"type", "path", "locations", "message"}:
+            raise ContractError(f"github: an error of another form: {error}")
+    if "data" in document:
+        data = document["data"]
+        judge_answer("github", github_schema(), request_body, data, GITHUB_LEAVES)
+    elif not errors:
+        raise ContractError("github: neither data nor errors")
 
 
 @cache
@@ -269,62 +278,7 @@ def validate_linear(
             raise ContractError(f"linear: an error without message or code: {error}")
     if status != 200:
         return
-    query = json.loads(request_body)["query"]
-    selections = validated_selections(query)
-    if document.get("data") is not None:
-        judge_selections(selections, linear_schema().query_type, document["data"], "data")
-
-
-@cache
-def validated_selections(query: str) -> SelectionSetNode:
-    """The selections of a query that is valid in Linear's whole schema."""
-    document = parse(query)
-    errors = validate(linear_schema(), document)
-    if errors:
-        raise ContractError(f"linear: {errors[0].message}")
-    operation: Any = document.definitions[0]
-    return operation.selection_set
-
-
-def judge_selections(selections: SelectionSetNode, parent: Any, data: Any, path: str) -> None:
-    """Judge an object: exactly the fields asked for, each of its declared type."""
-    fields = [node for node in selections.selections if isinstance(node, FieldNode)]
-    if len(fields) == len(selections.selections) and {name_of(node) for node in fields} != set(
-        data
-    ):
-        raise ContractError(f"linear {path}: fields {sorted(data)}")
-    for node in fields:
-        name = node.name.value
-        if name == "__typename":
-            continue
-        declared = parent.fields[name].type
-        judge_value(node, declared, data[name_of(node)], f"{path}.{name}")
-
-
-def name_of(node: FieldNode) -> str:
-    """The name a field has in the response."""
-    return node.alias.value if node.alias else node.name.value
-
-
-def judge_value(node: FieldNode, declared: Any, value: Any, path: str) -> None:
-    """Judge one value by its declared type."""
-    if isinstance(declared, GraphQLNonNull):
-        if value is None:
-            raise ContractError(f"linear {path}: null in a non-null field")
-        declared = declared.of_type
-    if value is None:
-        return
-    if isinstance(declared, GraphQLList):
-        for item in value:
-            judge_value(node, declared.of_type, item, path)
-        return
-    if node.selection_set is not None and isinstance(get_named_type(declared), GraphQLObjectType):
-        judge_selections(node.selection_set, declared, value, path)
-    elif not isinstance(value, LEAF_TYPES.get(declared.name, str)):
-        raise ContractError(f"linear {path}: {value!r} is no {declared.name}")
-
-
-LEAF_TYPES: dict[str, Any] = {"Float": (int, float), "Int": int, "Boolean": bool}
+    judge_answer("linear", linear_schema(), request_body, document.get("data"))
 
 
 # Notion

@@ -17,6 +17,7 @@ from tests.include.sandbox import contracts
 
 ROOT = Path(__file__).parents[3]
 DEMO = ROOT / "include" / "sandbox" / "workspace"
+ORGANIZATION = "github/tidewater-labs"
 GAUGE = "github/tidewater-labs/gauge"
 HEADWATER = "github/tidewater-labs/headwater"
 
@@ -84,15 +85,30 @@ def test_every_file_has_its_number_of_rows() -> None:
         for path in DEMO.rglob("*.jsonl")
     }
     assert counts == {
+        f"{ORGANIZATION}/members": 5,
+        f"{ORGANIZATION}/team_members": 6,
+        f"{ORGANIZATION}/teams": 2,
+        f"{GAUGE}/closing_issues": 10,
+        f"{GAUGE}/collaborators": 5,
         f"{GAUGE}/commits": 40,
+        f"{GAUGE}/deployment_statuses": 7,
+        f"{GAUGE}/deployments": 3,
+        f"{GAUGE}/discussion_comments": 9,
+        f"{GAUGE}/discussions": 4,
         f"{GAUGE}/issue_comments": 76,
         f"{GAUGE}/issue_events": 136,
         f"{GAUGE}/issues": 40,
         f"{GAUGE}/labels": 12,
         f"{GAUGE}/milestones": 3,
+        f"{GAUGE}/pull_request_commits": 27,
+        f"{GAUGE}/pull_request_files": 23,
         f"{GAUGE}/pull_requests": 16,
+        f"{GAUGE}/releases": 4,
         f"{GAUGE}/review_comments": 30,
+        f"{GAUGE}/review_threads": 16,
         f"{GAUGE}/reviews": 34,
+        f"{GAUGE}/workflow_jobs": 14,
+        f"{GAUGE}/workflow_runs": 8,
         f"{HEADWATER}/commits": 0,
         f"{HEADWATER}/issue_comments": 0,
         f"{HEADWATER}/issue_events": 0,
@@ -132,6 +148,7 @@ def test_the_sandbox_loads_all_of_it() -> None:
         {"name": "notion", "type": "notion", "owner": "Tidewater Labs"},
     ]
     assert len(workspace.github("tidewater-labs/gauge").issues) == 40
+    assert len(workspace.organizations["tidewater-labs"].teams) == 2
     assert workspace.github("tidewater-labs/headwater").git is not None
 
 

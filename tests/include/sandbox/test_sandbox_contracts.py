@@ -16,11 +16,14 @@ LABEL = {
     "color": "d73a4a",
     "default": True,
 }
+PERSON = "fragment F on Actor { ... on Node { id } }"
+SKIPPED = "query ($no: Boolean = true) { viewer { login id @skip(if: $no) } }"
+MADE = "{ viewer { createdAt } }"
 NOTION_ERROR = {"object": "error", "status": 404, "code": "object_not_found", "message": "No."}
 
 
 def judge(provider: str, path: str, document: Any, status: int = 200, query: str = "") -> None:
-    method = "POST" if provider == "linear" else "GET"
+    method = "POST" if query else "GET"
     request = json.dumps({"query": query}).encode() if query else b""
     body = json.dumps(document).encode()
     contracts.validate_response(provider, method, path, status, body, request)
@@ -44,6 +47,20 @@ def test_githubkit_judges_without_the_contracts(monkeypatch, tmp_path):
         ("linear", "/graphql", {"data": {"viewer": {}}}, "{ viewer { id } }"),
         ("linear", "/graphql", {"data": {"viewer": {"no": "x"}}}, "{ viewer { no } }"),
         ("linear", "/graphql", {"errors": [{"message": "x"}]}, "{ viewer { id } }"),
+        ("github", "/graphql", {"data": {"viewer": {"id": 1}}}, "{ viewer { id } }"),
+        ("github", "/graphql", {"data": {"viewer": {}}}, "{ viewer { id } }"),
+        ("github", "/graphql", {"data": {"viewer": {"id": "1", "x": 1}}}, "{ viewer { id } }"),
+        ("github", "/graphql", {"data": {"viewer": {"x": 1}}}, "{ viewer { x } }"),
+        ("github", "/graphql", {"data": {"viewer": {}}}, "{ viewer { ...F } } " + PERSON),
+        ("github", "/graphql", {"data": {"viewer": {"id": "1"}}}, SKIPPED),
+        (
+            "github",
+            "/graphql",
+            {"data": {"viewer": {"createdAt": "now"}}},
+            "{ viewer { createdAt } }",
+        ),
+        ("github", "/graphql", {"data": {}, "errors": [{"type": "X"}]}, "{ viewer { id } }"),
+        ("github", "/graphql", {}, "{ viewer { id } }"),
         ("notion", "/v1/pages/1", {"object": "page", "id": "1"}, ""),
         ("notion", "/v1/users", {"object": "list", "results": [], "has_more": False}, ""),
     ],
@@ -59,3 +76,13 @@ def test_errors_are_judged_by_their_form():
     judge("notion", "/v1/pages/1", NOTION_ERROR, status=404)
     with pytest.raises(contracts.ContractError):
         judge("notion", "/v1/pages/1", {**NOTION_ERROR, "status": 400}, status=404)
+
+
+@contracts.require_contracts
+def test_fragments_and_directives_are_judged_as_they_apply():
+    data = {"nodes": [{"__typename": "User", "login": "a", "id": "U_1"}, {"__typename": "Label"}]}
+    query = (
+        'query ($no: Boolean = true) { nodes(ids: ["U_1"]) { __typename '
+        "... on User { login @skip(if: false) ...F } url: id @skip(if: $no) } } " + PERSON
+    )
+    judge("github", "/graphql", {"data": data}, query=query)
