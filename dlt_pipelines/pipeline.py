@@ -473,14 +473,13 @@ def _rewind(pipeline: dlt.Pipeline, source_type: SourceType, names: tuple[str, .
     """
     with pipeline.managed_state() as state:
         resources = _resource_states(state, source_type.name)
-        for leader in names:
+        for leader in {resource.follows for resource in source_type.resources.values()} & {*names}:
             followers = sorted(n for n in names if source_type.resources[n].follows == leader)
             known = resources.get(leader, {})
-            if known and not {*followers} <= {*known.get("followers", followers)}:
+            if not {*followers} <= {*known.get("followers", ())}:
                 for name in (leader, *followers):
                     resources.pop(name, None)
-            if followers or "followers" in known:
-                resources.setdefault(leader, {})["followers"] = followers
+            resources.setdefault(leader, {})["followers"] = followers
 
 
 def _resource_states(state: Any, schema: str) -> dict[str, dict[str, Any]]:
@@ -650,7 +649,9 @@ def _cause(error: BaseException, request: SyncRequest) -> HeadwaterError:
     while link is not None:
         if isinstance(link, HeadwaterError):
             return link
-        error, link = link, link.__cause__ or link.__context__
+        if not isinstance(link, StopIteration):  # How dlt's loops end; nothing went wrong there.
+            error = link
+        link = link.__cause__ or link.__context__
     return PermanentError(
         f"{request.source_type}.{request.container}",
         f"extract failed: {type(error).__name__}: {error}",

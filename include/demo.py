@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import yaml
 
+from dlt_pipelines import SOURCES
 from dlt_pipelines.http import PermanentError
 from dlt_pipelines.ledger import slug
 from include.airflow_env import environment
@@ -43,6 +44,16 @@ def sources_yml(workspace: Workspace) -> str:
     entries: list[dict[str, Any]] = [
         {**source, "secret": SECRETS[source["type"]]} for source in workspace.sources()
     ]
+    for entry in entries:
+        for repository in entry.get("repositories", []):
+            served = workspace.github(repository["name"])
+            if served.git is None and len(served.commits):
+                # Recorded commits come without the git repository that they lie in.
+                repository["content_types"] = [
+                    name
+                    for name, resource in SOURCES["github"].resources.items()
+                    if resource.kind == "repository" and name != "commit_files"
+                ]
     return yaml.safe_dump({"sources": entries}, sort_keys=False, allow_unicode=True)
 
 

@@ -33,7 +33,8 @@ Split = Callable[["Nested", ResourceRun, Json], Records]
 class Nested:
     """Reads the resources that follow one, for each batch of its changed objects.
 
-    `split` turns one object into records by resource, reading on in lists that did not fit.
+    `split` turns one object into records by resource, reading on in lists that did not fit; `key`
+    is the field of a record that identifies it.
     """
 
     graphql: GraphQL
@@ -45,6 +46,7 @@ class Nested:
     variables: Mapping[str, Any]
     split: Split
     is_live: bool
+    key: str = "id"
     _waiting: dict[tuple[str, ...], dict[str, list[pa.Table]]] = field(default_factory=dict)
 
     def resources(self, leader: DltResource) -> list[DltResource]:
@@ -57,29 +59,31 @@ class Nested:
             key = tuple(changed["event_id"].to_pylist())
             if key not in self._waiting:
                 self._waiting[key] = self._read(changed)
-            yield from self._waiting[key].pop(name, [])
-            if not self._waiting[key]:
+            found = self._waiting[key]
+            tables = found.pop(name)
+            if not found:
                 del self._waiting[key]
+            yield from tables
 
         return rows
 
     def _read(self, changed: pa.Table) -> dict[str, list[pa.Table]]:
         run = self.sync.account(self.names[0])
-        rows = {row["external_id"]: row for row in self._unsettled(changed)}
+        rows = {_node_id(row["payload"]): row for row in self._unsettled(changed)}
         records: dict[str, list[bytes]] = {name: [] for name in self.names}
         times: dict[str, dict[str, datetime]] = {name: {} for name in self.names}
         found = self.graphql.nodes(run, self.document, self.operation, list(rows), self.variables)
-        for external_id, node in found:
-            row = rows[external_id]
+        for node_id, node in found:
+            row = rows[node_id]
             if node is None:  # Gone since it was listed; the rest of the run is not.
-                run.dead_letter(row["payload"].encode(), _gone(run, external_id))
+                run.dead_letter(row["payload"].encode(), _gone(run, node_id))
                 continue
             for name, parts in self.split(self, run, node).items():
                 for part in parts:
                     records[name].append(msgspec.json.encode(part))
-                    times[name][part["id"]] = _time_of(part) or row["occurred_at"]
+                    times[name][str(part[self.key])] = _time_of(part) or row["occurred_at"]
         return {
-            name: list(to_batches(records[name], self.sync.account(name), _keys_with(times[name])))
+            name: list(to_batches(records[name], self.sync.account(name), _keys_with(self.key, times[name])))
             for name in self.names
         }
 
@@ -155,6 +159,7 @@ def workflow_jobs(graphql: GraphQL, sync: SyncRun, is_live: bool) -> Nested:
         {},
         _split_run,
         is_live,
+        key="databaseId",
     )
 
 
@@ -215,15 +220,19 @@ def _split_deployment(nested: Nested, run: ResourceRun, deployment: Json) -> Rec
     return {"deployment_statuses": nested.rest_of(run, deployment, "statuses", "StatusPage")}
 
 
-class _Id(msgspec.Struct):
-    id: str
+class _Listed(msgspec.Struct):
+    node_id: str
+
+
+def _node_id(payload: str) -> str:
+    return msgspec.json.decode(payload, type=_Listed).node_id
 
 
 def _keys_with(
-    times: Mapping[str, datetime],
+    key: str, times: Mapping[str, datetime]
 ) -> Callable[[bytes], tuple[str, datetime | None]]:
     def read(record: bytes) -> tuple[str, datetime | None]:
-        external_id = msgspec.json.decode(record, type=_Id).id
+        external_id = str(msgspec.json.decode(record)[key])
         return external_id, times[external_id]
 
     return read

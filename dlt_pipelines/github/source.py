@@ -199,12 +199,13 @@ def repository_counts(run: ResourceRun, is_live: bool) -> Any:
 
     @dlt.transformer(name="repository_counts", **EVENTS)
     def rows(changed: pa.Table) -> Iterator[pa.Table]:
-        state = dlt.current.resource_state() if is_live else {}
+        state = dlt.current.resource_state()
         for payload in changed["payload"].to_pylist():
             counts = msgspec.json.encode(msgspec.json.decode(payload, type=_Counts))
             if state.get("counts") == counts.decode():
                 continue
-            state["counts"] = counts.decode()
+            if is_live:
+                state["counts"] = counts.decode()
             yield from to_batches([counts], run, _observed_keys)
 
     return rows
@@ -289,7 +290,7 @@ def recent(
         records = repository.fetch_until(run, path, {}, is_old, etags, items)
         records = refusable(records, run, request)
         for batch in to_batches(
-            _within(records, request), run, _updated_keys, rows_at_once=PER_PAGE
+            _within(records, request), run, _numbered_keys, rows_at_once=PER_PAGE
         ):
             sync.is_settled &= not _has_unfinished(batch)
             yield batch
@@ -334,6 +335,12 @@ class _Counts(msgspec.Struct):
 
 class _Node(msgspec.Struct):
     node_id: str
+
+
+class _Numbered(msgspec.Struct):
+    id: int
+    node_id: str
+    updated_at: datetime
 
 
 class _Name(msgspec.Struct):
@@ -391,6 +398,12 @@ def _observed_keys(record: bytes) -> tuple[str, datetime | None]:
 def _updated_keys(record: bytes) -> tuple[str, datetime | None]:
     keys = _decode_stamped(record)
     return keys.node_id, keys.updated_at
+
+
+def _numbered_keys(record: bytes) -> tuple[str, datetime | None]:
+    """By number: recorded runs that are not the same have been seen to share a `node_id`."""
+    keys = msgspec.json.decode(record, type=_Numbered)
+    return str(keys.id), keys.updated_at
 
 
 def _event_keys(record: bytes) -> tuple[str, datetime | None]:

@@ -30,6 +30,8 @@ GITHUB_FILES = {
     "issue_events": "issue_events",
     "commits": "pull_commits",
     "milestones": "milestones",
+    "workflow_runs": "workflow_runs",
+    "workflow_jobs": "workflow_jobs",
 }
 STATE_TYPES = {
     "Triage": "triage",
@@ -87,6 +89,10 @@ def to_github(name: str, folder: Path) -> dict[str, Any]:
         for kind, file in GITHUB_FILES.items()
     }
     rows["reviews"] = [to_review(name, recording) for recording in recordings(folder, "reviews")]
+    rows["pull_request_commits"] = [
+        to_pull_request_commit(recording) for recording in recordings(folder, "pull_commits")
+    ]
+    rows["workflow_runs"] += runs_of(rows["workflow_runs"], rows["workflow_jobs"])
     rows["milestones"] = [raw for raw in rows["milestones"] if is_of(name, raw)]
     rows["labels"] = labels_of(decode([*rows["issues"], *rows["pull_requests"]]), name)
     rows["repository"] = to_full_repository(
@@ -108,6 +114,45 @@ def to_review(name: str, recording: Recording) -> bytes:
     number = recording.input["Number"]
     url = f"https://api.github.com/repos/{name}/pulls/{number}"
     return msgspec.json.encode(review | {"pull_request_url": url})
+
+
+def to_pull_request_commit(recording: Recording) -> Json:
+    """A commit of a pull request, as a row of its own."""
+    commit = msgspec.json.decode(recording.payload)
+    number = recording.input["Number"]
+    return {
+        "id": f"{number}:{commit['sha']}",
+        "number": number,
+        "oid": commit["sha"],
+        "committedDate": commit["commit"]["committer"]["date"],
+        "messageHeadline": commit["commit"]["message"].split("\n", 1)[0],
+    }
+
+
+def runs_of(runs: Iterable[bytes], jobs: Iterable[bytes]) -> list[Json]:
+    """The runs that recorded jobs belong to and that were not recorded themselves."""
+    found = [msgspec.json.decode(run) for run in runs]
+    known = {run["id"] for run in found}
+    made: dict[int, Json] = {}
+    for job in (msgspec.json.decode(job) for job in jobs):
+        number = job["run_id"]
+        if number in known or not found:
+            continue
+        made[number] = {
+            **found[0],
+            "id": number,
+            "node_id": f"WFR_{number}",
+            "url": job["run_url"],
+            "jobs_url": f"{job['run_url']}/jobs",
+            "check_suite_id": number,
+            "check_suite_node_id": f"CS_{number}",
+            "run_number": number,
+            "head_sha": job["head_sha"],
+            "created_at": job["started_at"],
+            "updated_at": job["completed_at"] or job["started_at"],
+            "run_started_at": job["started_at"],
+        }
+    return list(made.values())
 
 
 def is_of(name: str, raw: bytes) -> bool:

@@ -116,14 +116,23 @@ def discussion_labels(thing: Thing, info: GraphQLResolveInfo, **page: Any) -> It
     return ordered(found, lambda row: thing.of("Label", row))
 
 
-@field("WorkflowRun.checkSuite", "CheckRun.checkSuite")
-def check_suite(thing: Thing, info: GraphQLResolveInfo) -> Thing | None:
-    """The check suite that a run is; a job is one of its check runs."""
-    if thing.type == "WorkflowRun":
-        return thing.of("CheckSuite", thing.row)
+@field("WorkflowRun.checkSuite")
+def suite_of_run(thing: Thing, info: GraphQLResolveInfo) -> Thing:
+    """The check suite that a run is."""
+    return thing.of("CheckSuite", thing.row)
+
+
+@field("CheckRun.checkSuite")
+def suite_of_job(thing: Thing, info: GraphQLResolveInfo) -> Thing:
+    """The check suite of a job: its run's, or what the job tells of a run that is not recorded."""
     runs = indexed(thing.home.workflow_runs, "id", lambda links: links.id)
-    raw = runs.get(thing.row["run_id"])
-    return thing.of("CheckSuite", raw) if raw else None
+    job = thing.row
+    raw = runs.get(job["run_id"])
+    if raw is not None:
+        return thing.of("CheckSuite", raw)
+    names = ("head_sha", "head_branch", "status", "conclusion")
+    known = {name: job.get(name) for name in names}
+    return thing.of("CheckSuite", known | {"id": job["run_id"], "created_at": job["started_at"]})
 
 
 @field("CheckSuite.id")
@@ -140,9 +149,9 @@ def check_suite_database_id(thing: Thing, info: GraphQLResolveInfo) -> int | Non
 
 
 @field("CheckSuite.workflowRun")
-def workflow_run(thing: Thing, info: GraphQLResolveInfo) -> Thing:
-    """The run that a check suite is."""
-    return thing.of("WorkflowRun", thing.row)
+def workflow_run(thing: Thing, info: GraphQLResolveInfo) -> Thing | None:
+    """The run that a check suite is; none if only its jobs are recorded."""
+    return thing.of("WorkflowRun", thing.row) if "workflow_id" in thing.row else None
 
 
 @field("CheckSuite.commit")

@@ -197,6 +197,8 @@ class GitHubCode:
 
     def _tree(self, request: Request) -> bytes:
         repository, ref = self._find(request), request.path_params["sha"]
+        if repository.git is None and is_recorded_tree(repository, ref):
+            return msgspec.json.encode(to_tree(repository.name, ref, [], 0))
         git = git_of(repository)
         commit = resolve(repository, ref)
         tree = git.resolve(commit or ref, "tree")
@@ -277,6 +279,15 @@ def git_of(repository: GitHubRepository) -> GitCheckout:
     if repository.git is not None and repository.git.resolve(None):
         return repository.git
     raise RefusedError(not_found_response() if len(repository.commits) else empty())
+
+
+def is_recorded_tree(repository: GitHubRepository, sha: str) -> bool:
+    """Whether a recorded commit has this tree; what was in it was not recorded: nothing is."""
+    trees = repository.commits.derived(
+        "trees",
+        lambda: {row["commit"]["tree"]["sha"] for row in repository.commits.decoded().values()},
+    )
+    return sha in trees
 
 
 def empty() -> Response:

@@ -125,9 +125,9 @@ def converter_to(returned: Any) -> Callable[[Any], Any]:
     return lambda value: value
 
 
-def to_enum(value: str) -> str:
-    """A name in capitals."""
-    return value.upper()
+def to_enum(value: str) -> str | None:
+    """A name in capitals; REST once had an empty one for steps that did not end."""
+    return value.upper() or None
 
 
 def to_time(value: str) -> str:

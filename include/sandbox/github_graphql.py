@@ -37,6 +37,7 @@ from include.sandbox import (  # noqa: F401 (each registers the resolvers of som
     github_organization_fields,
     github_pull_fields,
     github_ref_fields,
+    github_release_fields,
     github_repository_fields,
     github_root,
 )

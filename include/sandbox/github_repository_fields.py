@@ -9,7 +9,7 @@ import msgspec
 from graphql import GraphQLResolveInfo
 
 from include.sandbox.collection import Collection, Json
-from include.sandbox.github_connections import ApiError, Item, Items, Position, ordered
+from include.sandbox.github_connections import ApiError, Item, Items, Position
 from include.sandbox.github_fields import account_type, field, listed, to_time
 from include.sandbox.github_nodes import (
     Links,
@@ -234,42 +234,6 @@ def label(thing: Thing, info: GraphQLResolveInfo, name: str) -> Thing | None:
     return thing.of("Label", row) if row else None
 
 
-@field("Repository.release")
-def release(thing: Thing, info: GraphQLResolveInfo, tagName: str) -> Thing | None:  # noqa: N803
-    """A release by its tag."""
-    row = thing.home.releases.find(tag_name=tagName)
-    return thing.of("Release", row) if row else None
-
-
-@field("Repository.latestRelease")
-def latest_release(thing: Thing, info: GraphQLResolveInfo) -> Thing | None:
-    """The newest release that is neither a draft nor a prerelease."""
-    row = newest_release(thing)
-    return thing.of("Release", row) if row else None
-
-
-def newest_release(thing: Thing) -> Json | None:
-    """The row of the latest release."""
-    rows = [row for row in thing.home.releases if not (row["draft"] or row["prerelease"])]
-    return max(rows, key=lambda row: (str(row["created_at"]), row["id"]), default=None)
-
-
-@field("Release.isLatest")
-def is_latest(thing: Thing, info: GraphQLResolveInfo) -> bool:
-    """Whether it is the latest release."""
-    row = newest_release(thing)
-    return row is not None and row["id"] == thing.row["id"]
-
-
-@listed("Release.releaseAssets")
-def release_assets(
-    thing: Thing, info: GraphQLResolveInfo, name: str | None = None, **page: Any
-) -> Items:
-    """The files of a release."""
-    rows = [row for row in thing.row.get("assets", []) if name in (None, row["name"])]
-    return ordered(rows, lambda row: thing.of("ReleaseAsset", row))
-
-
 @field("Repository.owner")
 def owner(thing: Thing, info: GraphQLResolveInfo) -> Thing:
     """The account that a repository belongs to."""
@@ -317,12 +281,6 @@ for _field, _name in OTHER_NAMES.items():
     _is_flag = _field.split(".")[1].startswith(("is", "has"))
     _is_count = _field.endswith("Count")
     field(_field)(renamed(_name, default=False if _is_flag else 0 if _is_count else None))
-
-
-@field("ReleaseAsset.url")
-def asset_url(thing: Thing, info: GraphQLResolveInfo) -> str:
-    """Where an asset is."""
-    return str(thing.row.get("url") or thing.row["browser_download_url"])
 
 
 @field("Repository.isEmpty")

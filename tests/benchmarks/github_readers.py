@@ -34,7 +34,6 @@ PATIENCE_SECONDS: Final = 900  # It waits a minute after every 5xx.
 STREAMS: Final = {
     "branches": "branches",
     "tags": "tags",
-    "releases": "releases",
     "collaborators": "collaborators",
     "issue_labels": "labels",
     "issue_milestones": "milestones",
@@ -42,8 +41,6 @@ STREAMS: Final = {
     "comments": "issue_comments",
     "issue_events": "issue_events",
     "pull_requests": "pull_requests",
-    "pull_request_stats": "pull_request_details",
-    "reviews": "reviews",
     "review_comments": "review_comments",
     "commits": "commits",
     "workflow_runs": "workflow_runs",
@@ -53,8 +50,8 @@ STREAMS: Final = {
     "teams": "teams",
     "team_members": "team_members",
 }
-# What Headwater reads too, but from addresses that the sandbox does not serve: left out as well.
-UNSERVED: Final = frozenset({"pull_request_commits"})
+# What Headwater reads too, but with addresses or fields that the sandbox does not serve.
+UNSERVED: Final = frozenset({"pull_request_commits", "pull_request_stats", "releases", "reviews"})
 # What Headwater does not read at all, or reads as part of something else.
 LEFT_OUT: Final = frozenset(
     {
@@ -139,28 +136,29 @@ class Airbyte:
 
     def _messages(self, *arguments: Any) -> list[dict[str, Any]]:
         command = [self._command, arguments[0], "--config", self._config, *arguments[1:]]
-        try:
-            done = subprocess.run(
-                command,
-                capture_output=True,
-                text=True,
-                cwd=self._folder,
-                env=peers.environment(),
-                timeout=PATIENCE_SECONDS,
-            )
-        except subprocess.TimeoutExpired:
-            raise ReaderError(
-                f"source-github {arguments[0]}: not done after {PATIENCE_SECONDS} s"
-            ) from None
-        (self._folder / f"{arguments[0]}.log").write_text(done.stdout + done.stderr)
-        messages = [json.loads(line) for line in done.stdout.splitlines() if line[:1] == "{"]
+        log = self._folder / f"{arguments[0]}.log"
+        with log.open("w", encoding="utf-8") as file:
+            try:
+                done = subprocess.run(
+                    command,
+                    stdout=file,
+                    stderr=subprocess.STDOUT,
+                    cwd=self._folder,
+                    env=peers.environment(),
+                    timeout=PATIENCE_SECONDS,
+                )
+            except subprocess.TimeoutExpired:
+                reason = f"not done after {PATIENCE_SECONDS} s"
+                raise ReaderError(f"source-github {arguments[0]}: {reason}") from None
+        output = log.read_text(encoding="utf-8")
+        messages = [json.loads(line) for line in output.splitlines() if line[:1] == "{"]
         errors = [
             message["trace"]["error"]["message"]
             for message in messages
             if message["type"] == "TRACE" and message["trace"]["type"] == "ERROR"
         ]
         if done.returncode or errors:
-            reason = errors[0] if errors else peers.last_line(done.stderr.encode())
+            reason = errors[0] if errors else peers.last_line(output.encode())
             raise ReaderError(f"source-github {arguments[0]}: {' '.join(reason.split())[:300]}")
         return messages
 

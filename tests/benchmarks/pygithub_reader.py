@@ -40,7 +40,7 @@ def main(job_file: str) -> None:
     file = Path(job["state"])
     state: State = json.loads(file.read_text()) if file.exists() else {}
     for login in job["organizations"]:
-        read_organization(github.get_organization(login))
+        drain(github.get_organization(login).get_teams())
     for name in job["repositories"]:
         read_repository(github.get_repo(name), state.setdefault(name, {}))
     file.write_text(json.dumps(state))
@@ -55,12 +55,6 @@ def stay_at_base_url() -> None:
 def relative(method: Callable[[Requester, str], Any]) -> Callable[[Requester, str], Any]:
     """The same method, given an address of GitHub as a path."""
     return lambda requester, url: method(requester, url.removeprefix(GITHUB))
-
-
-def read_organization(organization: Any) -> None:
-    """Its teams and who is in them."""
-    for team in organization.get_teams():
-        drain(team.get_members())
 
 
 def read_repository(repository: Any, state: State) -> None:

@@ -1,4 +1,4 @@
-"""What surrounds the demo's code on GitHub holds together, and is what GitHub could have sent."""
+"""What surrounds the demo's code on GitHub holds together."""
 
 from __future__ import annotations
 
@@ -6,25 +6,18 @@ import json
 import re
 from collections import Counter, defaultdict
 from itertools import pairwise
-from typing import Any
 
 import pytest
-from githubkit_schemas.latest import models
-from graphql import FragmentDefinitionNode, OperationDefinitionNode, parse
-from pydantic import TypeAdapter
 
 from include.sandbox import Workspace
 from include.sandbox.git import GitCheckout
-from tests.include.sandbox import contracts
 from tests.include.sandbox.test_demo_workspace import (
     DEMO,
     GAUGE,
     ORGANIZATION,
-    ROOT,
     Row,
     by,
     gauge,
-    judge,
     login,
     number,
     rows,
@@ -320,86 +313,3 @@ def test_the_repository_belongs_to_the_organization_and_has_what_is_here() -> No
     for pull in gauge("pull_requests"):
         copy = pull["base"]["repo"]
         assert copy == {key: repository[key] for key in copy}
-
-
-# --- ids and contracts ----------------------------------------------------------------------------
-
-WITH_NODE_ID = (
-    "releases",
-    "workflow_runs",
-    "workflow_jobs",
-    "deployments",
-    "deployment_statuses",
-)
-
-
-def test_ids_are_unique_across_kinds() -> None:
-    for kind in WITH_NODE_ID:
-        by("id", gauge(kind))
-    for kind in ("pull_request_files", "pull_request_commits", "closing_issues"):
-        by("id", gauge(kind))
-    ids = [row["node_id"] for kind in WITH_NODE_ID for row in gauge(kind)]
-    ids += [row["check_suite_node_id"] for row in gauge("workflow_runs")]
-    ids += [row["node_id"] for row in rows(f"{ORGANIZATION}/teams")]
-    for kind in ("discussions", "discussion_comments", "review_threads"):
-        ids += [row["id"] for row in gauge(kind)]
-    ids += [row["node_id"] for kind in ("issues", "review_comments") for row in gauge(kind)]
-    assert len(set(ids)) == len(ids)
-
-
-@contracts.require_contracts
-def test_payloads_are_valid() -> None:
-    path = "/repos/tidewater-labs/gauge"
-    judge("github", f"{path}/releases", gauge("releases"))
-    judge("github", f"{path}/collaborators", gauge("collaborators"))
-    judge("github", f"{path}/deployments", gauge("deployments"))
-    for listing, kind in (("", "workflow_runs"), ("/1/jobs", "workflow_jobs")):
-        found = {"total_count": len(gauge(kind)), kind.removeprefix("workflow_"): gauge(kind)}
-        if kind == "workflow_runs":
-            found[kind] = found.pop("runs")
-        judge("github", f"{path}/actions/runs{listing}", found)
-    judge("github", "/orgs/tidewater-labs", organization())
-    judge("github", "/orgs/tidewater-labs/members", rows(f"{ORGANIZATION}/members"))
-
-
-@pytest.mark.parametrize(
-    ("file", "model"),
-    [
-        (f"{GAUGE}/releases", models.Release),
-        (f"{GAUGE}/collaborators", models.Collaborator),
-        (f"{GAUGE}/workflow_runs", models.WorkflowRun),
-        (f"{GAUGE}/workflow_jobs", models.Job),
-        (f"{GAUGE}/deployments", models.Deployment),
-        (f"{GAUGE}/deployment_statuses", models.DeploymentStatus),
-        (f"{ORGANIZATION}/members", models.SimpleUser),
-        (f"{ORGANIZATION}/teams", models.Team),
-    ],
-)
-def test_a_generated_client_reads_the_payloads(file: str, model: Any) -> None:
-    read = TypeAdapter(list[model]).validate_python(rows(file))
-    assert [item.id for item in read] == [row["id"] for row in rows(file)]
-
-
-def fields_of(fragment: str) -> set[str]:
-    """What the pipeline's query asks of a discussion or of a comment."""
-    text = (ROOT / "dlt_pipelines/github/queries/discussions.graphql").read_text(encoding="utf-8")
-    for definition in parse(text).definitions:
-        selections: Any = None
-        if isinstance(definition, FragmentDefinitionNode) and definition.name.value == fragment:
-            selections = definition.selection_set
-        elif isinstance(definition, OperationDefinitionNode) and fragment == "Discussions":
-            selections = definition.selection_set
-            for name in ("repository", "discussions", "nodes"):
-                (selections,) = (
-                    node.selection_set for node in selections.selections if node.name.value == name
-                )
-        if selections is not None:
-            return {node.name.value for node in selections.selections}
-    raise LookupError(fragment)
-
-
-def test_discussions_have_every_field_that_is_asked_for() -> None:
-    for row in gauge("discussions"):
-        assert row.keys() == fields_of("Discussions") - {"comments"}
-    for row in gauge("discussion_comments"):
-        assert row.keys() == fields_of("Comment")
