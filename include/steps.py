@@ -178,8 +178,9 @@ def sync(
         ended = load(settings, name)
     except HeadwaterError as error:
         return [], [*failures, error]
-    done_now = [{**extracted.get(sync["sync_id"], {}), **sync} for sync in ended]
-    return [*unchanged, *done_now], failures
+    rows = [*unchanged, *({**extracted.get(sync["sync_id"], {}), **sync} for sync in ended)]
+    order = {c.name: place for place, c in enumerate(settings.source(name).containers)}
+    return sorted(rows, key=lambda row: order.get(row["container"], 0)), failures
 
 
 def check(settings: Settings) -> Iterator[dict[str, Any]]:

@@ -74,9 +74,7 @@ def _code(
             branch = asked or about.default_branch(files)
             read.add(branch)
             before = Head(*known[branch]) if branch in known else None
-            events = read_code(
-                repository, files, blobs, branch, head, before, filters, store, seen
-            )
+            events = read_code(repository, files, blobs, branch, head, before, filters, store, seen)
             yield from _to_batches(events, files, blobs, is_change=before is not None)
             known[branch] = [head.commit, head.tree, CodeFilter.of(filters).text]
         for branch in known.keys() - read:
@@ -189,9 +187,9 @@ def _remote(repository: Repository, request: SyncRequest, run: ResourceRun, name
     return GitRemote(
         f"{_git_base(request.base_url)}/{name}.git",
         token,
-        run.resource,
-        request.secret_name,
-        request.retry,
+        resource=run.resource,
+        secret_name=request.secret_name,
+        retry=request.retry,
     )
 
 

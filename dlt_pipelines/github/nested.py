@@ -83,7 +83,11 @@ class Nested:
                     records[name].append(msgspec.json.encode(part))
                     times[name][str(part[self.key])] = _time_of(part) or row["occurred_at"]
         return {
-            name: list(to_batches(records[name], self.sync.account(name), _keys_with(self.key, times[name])))
+            name: list(
+                to_batches(
+                    records[name], self.sync.account(name), _keys_with(self.key, times[name])
+                )
+            )
             for name in self.names
         }
 

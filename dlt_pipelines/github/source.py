@@ -285,15 +285,20 @@ def recent(
         start = (request.start - LOOKBACK if request.start else None) or (
             read_at - lookback if read_at else None
         )
+        if start and "unfinished_since" in state:
+            start = min(start, datetime.fromisoformat(state["unfinished_since"]))
         is_old = _older_than(start, Dated, lambda record: record.created_at)
         etags = state if request.is_live else None
         records = repository.fetch_until(run, path, {}, is_old, etags, items)
-        records = refusable(records, run, request)
-        for batch in to_batches(
-            _within(records, request), run, _numbered_keys, rows_at_once=PER_PAGE
-        ):
-            sync.is_settled &= not _has_unfinished(batch)
+        records = _within(refusable(records, run, request), request)
+        unfinished: list[datetime] = []
+        for batch in to_batches(records, run, _numbered_keys, rows_at_once=PER_PAGE):
+            state.pop("unfinished_since", None)
+            unfinished += _unfinished(batch)
             yield batch
+        if unfinished:
+            state["unfinished_since"] = min(unfinished).isoformat()
+        sync.is_settled &= "unfinished_since" not in state
         if run.refusal is None:
             state["read_at"] = now.isoformat()
             if is_deep:
@@ -348,6 +353,7 @@ class _Name(msgspec.Struct):
 
 
 class _Run(msgspec.Struct):
+    created_at: datetime
     status: str | None = None
 
 
@@ -430,12 +436,10 @@ def _within(records: Iterable[msgspec.Raw], request: SyncRequest) -> Iterator[ms
         yield record
 
 
-def _has_unfinished(batch: pa.Table) -> bool:
-    """Whether a run among these goes on: it will change without a sign that a probe sees."""
-    return any(
-        msgspec.json.decode(payload, type=_Run).status not in (None, "completed")
-        for payload in batch["payload"].to_pylist()
-    )
+def _unfinished(batch: pa.Table) -> list[datetime]:
+    """When the runs among these began that go on: they change without a sign that a probe sees."""
+    runs = [msgspec.json.decode(payload, type=_Run) for payload in batch["payload"].to_pylist()]
+    return [run.created_at for run in runs if run.status not in (None, "completed")]
 
 
 def _older_than(

@@ -108,6 +108,7 @@ class GitHub:
             *(Route(path, self._served(call), methods=["GET"]) for path, call in endpoints.items()),
             *self._code.routes(),
             *self._graphql.routes(),
+            *self._app_routes(),
             Route("/{path:path}", self._served(not_found)),
         ]
 
@@ -254,7 +255,7 @@ class GitHub:
         raise RefusedError(not_found_response())
 
     def _link(self, request: Request, page: int, per_page: int, total: int) -> str:
-        """`Link` as GitHub writes it: by the repository's number; prev, next, last, first."""
+        """`Link` as GitHub writes it: a repository by its number; prev, next, last, first."""
         last = max(1, -(-total // per_page))
         pages = {}
         if page > 1:
@@ -263,9 +264,11 @@ class GitHub:
             pages |= {"next": page + 1, "last": last}
         if page > 1:
             pages["first"] = 1
-        prefix, rest = request.url.path.split("/repos/", 1)
-        repository_id = self._repository(request).repository["id"]
-        path = f"{prefix}/repositories/{repository_id}/{rest.split('/', 2)[2]}"
+        path = request.url.path
+        if "repo" in request.path_params:
+            prefix, rest = path.split("/repos/", 1)
+            repository_id = self._repository(request).repository["id"]
+            path = f"{prefix}/repositories/{repository_id}/{rest.split('/', 2)[2]}"
         base = f"{request.url.scheme}://{request.url.netloc}{path}"
         return ", ".join(
             f'<{base}?{query_with_page(request, number)}>; rel="{rel}"'

@@ -159,9 +159,7 @@ class GitHubRepository(Store):
                 if is_account(row, login):
                     collection.delete(row["id"])
                     continue
-                forgotten = {
-                    field: without_account(value, login) for field, value in row.items()
-                }
+                forgotten = {field: without_account(value, login) for field, value in row.items()}
                 if forgotten != row:
                     collection.upsert(forgotten)
 

@@ -99,10 +99,10 @@ def test_more_than_a_hundred_pull_requests_are_asked_for_by_the_hundred(installe
 
 def test_a_list_that_does_not_fit_its_first_page_is_read_on(installed):
     reviews = [review(n, n, pull=3) for n in range(1, 171)]
-    comments = [review_comment(n, n, pull=3, in_reply_to_id=None) for n in range(1, 31)]
+    comments = [review_comment(n, n, pull=3) for n in range(1, 31)]
     answers = [review_comment(n, n, pull=3, in_reply_to_id=1) for n in range(31, 161)]
     for comment in comments:
-        comment.pop("in_reply_to_id")
+        comment.pop("in_reply_to_id", None)
     installation = installed(gauge(reviews=reviews, review_comments=[*comments, *answers]))
     installation.sync(**REVIEWS)
     assert len(external_ids(installation, "reviews")) == 170

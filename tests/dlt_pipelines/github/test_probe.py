@@ -124,7 +124,7 @@ def test_a_run_that_goes_on_keeps_its_repository_visited(synced):
 
 def test_a_probe_that_fails_visits_everything(synced):
     installation = synced()
-    installation.sandbox.faults.add(Fault(kind="status", status=502, path="/graphql", times=20))
+    installation.sandbox.faults.add(Fault(kind="status", status=502, operation="Probe", times=20))
     installation.sync()
     assert visited(installation) == NAMES
 

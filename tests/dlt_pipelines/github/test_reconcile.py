@@ -69,7 +69,7 @@ def test_a_deleted_comment_is_found_though_its_issue_did_not_change(synced):
 def test_a_deleted_review_comment_and_review_are_found(synced):
     installation = synced(
         gauge(
-            review_comments=[review_comment(n, n, pull=3, in_reply_to_id=None) for n in (5, 6)],
+            review_comments=[_first_of_a_thread(n) for n in (5, 6)],
             reviews=[review(n, n, pull=3) for n in (7, 8)],
         )
     )
@@ -115,7 +115,9 @@ def test_a_deleted_issue_takes_its_comments_along_and_a_transferred_one_says_whe
 
 
 def test_a_pull_request_is_known_as_an_issue_too_and_not_mistaken_for_deleted(synced):
-    as_issue = {**issue(3), "node_id": "PR_3", "pull_request": {"url": "x"}}
+    url = f"https://api.github.com/repos/{REPO}/pulls/3"
+    names = ("url", "html_url", "diff_url", "patch_url")
+    as_issue = {**issue(3), "node_id": "PR_3", "pull_request": dict.fromkeys(names, url)}
     installation = synced(gauge(issues=[issue(1), as_issue], pull_requests=[pull_request(3)]))
     installation.sync(mode="reconcile")
     assert tombstones(installation, "issues") == {}
@@ -129,9 +131,11 @@ def test_very_many_deletions_at_once_wait_for_confirmation(synced):
     (failure,) = installation.failing_sync(mode="reconcile")
     assert (failure.code, str(failure)) == (
         "mass_deletion",
-        "github.issues: 60 of 100 objects of tidewater-labs/gauge are missing; expected at most"
-        " 20%, or 50, to vanish at once; check the token's access; if they were deleted, run again"
-        " with --confirm-deletions",
+        (
+            "github.issues: 60 of 100 objects of tidewater-labs/gauge are missing; expected at"
+            " most 20%, or 50, to vanish at once; check the token's access; if they were deleted,"
+            " run again with --confirm-deletions"
+        ),
     )
     assert tombstones(installation, "issues") == {}
     installation.sync(mode="reconcile", confirm_deletions=True)
@@ -160,3 +164,9 @@ def test_ordinary_deletions_need_no_confirmation(synced, count, gone):
     assert installation.column(
         "select count(*) from raw_github.labels where _dlt_valid_to is null and external_id <> '*'"
     ) == [count - gone]
+
+
+def _first_of_a_thread(number: int) -> dict:
+    comment = review_comment(number, number, pull=3)
+    comment.pop("in_reply_to_id", None)
+    return comment
