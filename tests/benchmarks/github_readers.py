@@ -36,7 +36,6 @@ STREAMS: Final = {
     "tags": "tags",
     "collaborators": "collaborators",
     "issue_labels": "labels",
-    "issue_milestones": "milestones",
     "issues": "issues",
     "comments": "issue_comments",
     "issue_events": "issue_events",
@@ -51,7 +50,9 @@ STREAMS: Final = {
     "team_members": "team_members",
 }
 # What Headwater reads too, but with addresses or fields that the sandbox does not serve.
-UNSERVED: Final = frozenset({"pull_request_commits", "pull_request_stats", "releases", "reviews"})
+UNSERVED: Final = frozenset(
+    {"issue_milestones", "pull_request_commits", "pull_request_stats", "releases", "reviews"}
+)
 # What Headwater does not read at all, or reads as part of something else.
 LEFT_OUT: Final = frozenset(
     {

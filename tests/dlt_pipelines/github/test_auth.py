@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -21,7 +22,8 @@ APP_ID = 4_711
 APP_SOURCES = f"""
 sources:
 - {{name: github, type: github, owner: tidewater-labs, organization: [], secret: APP_KEY,
-   app_id: {APP_ID}, base_url: "%s/github", repositories: [{{name: {REPO}}}]}}
+   app_id: {APP_ID}, base_url: "%s/github",
+   repositories: [{{name: {REPO}, content_types: [issues, pull_requests, reviews]}}]}}
 """
 TOKEN_SOURCES = f"""
 sources:
@@ -66,7 +68,7 @@ def installed(sandbox_of, install):
             found.settings.data,
             found.settings.sources_file,
             secret_lookup=lambda _: secret,
-            retry=QUICK,
+            retry=replace(QUICK, rate_limit_wait_max=10.0),
         )
         return Installation(settings, sandbox)
 
