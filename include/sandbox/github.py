@@ -136,7 +136,8 @@ class GitHub:
         async def serve(request: Request) -> Response:
             try:
                 token = (authorise or self.access.authorise)(request)
-                response = self._answer(request, endpoint(request), token)
+                with self.access.within_secondary_limits(token):
+                    response = self._answer(request, endpoint(request), token)
             except RefusedError as refused:
                 token, response = bearer_token(request), refused.response
             except InvalidParameterError as invalid:

@@ -189,7 +189,12 @@ class PyGithub:
 
 def compared() -> str:
     """Which streams of Airbyte's source are compared, and which are not, in words."""
-    return f"{', '.join(sorted(STREAMS))}; left out: {', '.join(sorted(LEFT_OUT | UNSERVED))}"
+    parts = {
+        "": STREAMS,
+        "read by both, but not served by the sandbox: ": UNSERVED,
+        "not read by Headwater as such: ": LEFT_OUT,
+    }
+    return "; ".join(f"{what}{', '.join(sorted(names))}" for what, names in parts.items())
 
 
 def catalog_of(streams: list[dict[str, Any]], organizations: Collection[str]) -> dict[str, Any]:

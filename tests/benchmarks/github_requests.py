@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from include.sandbox import Exchange, Limits, Sandbox, Workspace
-from include.sandbox.workspace import DEMO_PATH, GitHubRepository
+from include.sandbox.workspace import DEMO_PATH
 from tests import workspaces
 from tests.workspaces import REPO
 
@@ -25,6 +25,7 @@ from tests.workspaces import REPO
 UNLIMITED: Final = Limits(
     github_requests_per_hour=1_000_000, github_graphql_points_per_hour=1_000_000
 )
+API: Final = "https://api.github.com/repos"
 _ARCHIVE: Final = re.compile(r"^/_codeload/")
 _GIT: Final = re.compile(r"^/[^/]+/[^/]+\.git/")
 _NUMBER: Final = re.compile(r"(?<=/)(\d+|[0-9a-f]{40})(?=/|$)")
@@ -152,43 +153,53 @@ def demo_repositories() -> Workspace:
 
 
 def fleet(count: int) -> Workspace:
-    """Repositories of one organization, each with its own code and a handful of every object."""
+    """Repositories of one organization, each with its own code and a handful of objects."""
     names = [f"{REPO.split('/')[0]}/fleet-{number:02}" for number in range(1, count + 1)]
-    workspace = workspaces.github(
-        {name: handful(name, 1_000 * number) for number, name in enumerate(names, 1)}
+    workspace = Workspace.from_data(
+        {"github": {name: handful(name, 1_000 * n) for n, name in enumerate(names, 1)}}
     )
     workspace.organizations = demo_repositories().organizations
     return workspace
 
 
 def handful(name: str, base: int) -> Json:
-    """The rows of one repository, with numbers and ids after `base`: ids are unique everywhere."""
+    """What one repository holds, with numbers and ids after `base`: ids are unique everywhere.
+
+    Addresses are true, since PyGithub follows them.
+    """
     issue, pull, run, deployed, topic = (base + offset for offset in range(1, 6))
+    pull_url, run_url, deployment_url = (
+        f"{API}/{REPO}/{kind}/{number}"
+        for kind, number in (("pulls", pull), ("actions/runs", run), ("deployments", deployed))
+    )
+    repository = {
+        **workspaces.demo()["github"][REPO]["repository"],
+        "name": name.split("/")[1],
+        "id": base,
+        "node_id": f"R_{base}",
+    }
     rows = {
+        "repository": repository,
         "issues": [
             workspaces.issue(issue, 10),
             workspaces.issue(base + 9, 20),
             # GitHub lists every pull request as an issue too.
-            workspaces.issue(pull, 30, pull_request={"url": pull_url(pull)}),
+            workspaces.issue(pull, 30, pull_request={"url": pull_url}),
         ],
-        "pull_requests": [workspaces.pull_request(pull, 30)],
+        "pull_requests": [workspaces.pull_request(pull, 30, url=pull_url)],
         "issue_comments": [workspaces.issue_comment(base + 11, 40, issue=issue)],
         "review_comments": [workspaces.review_comment(base + 12, 50, pull=pull)],
         "reviews": [workspaces.review(base + 13, 60, pull=pull)],
         "issue_events": [workspaces.issue_event(base + 14, 70)],
         "labels": [workspaces.label(base + 15)],
         "milestones": [workspaces.milestone(base + 16, 100)],
-        "workflow_runs": [workspaces.workflow_run(run, 110)],
+        "workflow_runs": [
+            workspaces.workflow_run(run, 110, url=run_url, jobs_url=f"{run_url}/jobs")
+        ],
         "workflow_jobs": [workspaces.workflow_job(base + 17, run)],
-        "deployments": [workspaces.deployment(deployed, 120)],
+        "deployments": [workspaces.deployment(deployed, 120, url=deployment_url)],
         "discussions": [workspaces.discussion(topic, 130)],
         "discussion_comments": [workspaces.discussion_comment(base + 18, topic, 130)],
     }
-    served = {kind: parts for kind, parts in rows.items() if kind in GitHubRepository.kinds}
-    moved: Json = json.loads(json.dumps(served).replace(REPO, name))
+    moved: Json = json.loads(json.dumps(rows).replace(REPO, name))
     return {**moved, "git": DEMO_PATH / "github" / REPO / "code.fast-import"}
-
-
-def pull_url(number: int) -> str:
-    """Where GitHub's API has a pull request."""
-    return f"https://api.github.com/repos/{REPO}/pulls/{number}"

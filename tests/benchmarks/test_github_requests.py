@@ -22,6 +22,7 @@ from tests.benchmarks.github_requests import (
 )
 from tests.workspaces import REPO
 
+GITHUB = "https://api.github.com"
 HEADERS = {"authorization": f"Bearer {DEFAULT_TOKEN}", "user-agent": "test"}
 
 
@@ -60,7 +61,29 @@ def test_ids_in_the_fleet_belong_to_one_object() -> None:
     assert set(ids.values()) == {1}
 
 
-def test_headwater_reads_all_of_the_fleet_and_again_asks_less_than_once_a_repository(
+def test_objects_in_the_fleet_name_addresses_that_are_served() -> None:
+    workspace = fleet(2)
+    addresses = [
+        address
+        for repository in workspace.repositories.values()
+        for address in (
+            repository.repository["url"],
+            *(row["url"] for row in repository.pull_requests),
+            *(row["jobs_url"] for row in repository.workflow_runs),
+            *(f"{row['url']}/statuses" for row in repository.deployments),
+        )
+    ]
+
+    with Sandbox(workspace) as sandbox:
+        found = [
+            httpx.get(address.replace(GITHUB, f"{sandbox.url}/github"), headers=HEADERS)
+            for address in addresses
+        ]
+
+    assert [answer.status_code for answer in found] == [200] * 8
+
+
+def test_headwater_reads_all_of_the_fleet_and_then_asks_for_no_repository_of_it(
     tmp_path: Path,
 ) -> None:
     workspace = fleet(3)
@@ -80,7 +103,8 @@ def test_headwater_reads_all_of_the_fleet_and_again_asks_less_than_once_a_reposi
             "discussion_comments",
         )
     }
-    assert syncs.again.api < 3 < syncs.first.api
+    # The probe of all repositories, the organization, and its teams.
+    assert syncs.again == Tally(api=3, not_modified=1, git=0, archives=0, graphql=2)
 
 
 def test_every_stream_that_is_compared_is_one_that_headwater_reads() -> None:

@@ -23,8 +23,9 @@ from tests.workspaces import REPO, everything
 
 SOURCES_YML = """
 sources:
-- {name: github, type: github, owner: tidewater-labs, secret: GITHUB_TOKEN,
-   repositories: [{name: tidewater-labs/gauge}]}
+- {name: github, type: github, owner: tidewater-labs, organization: [], secret: GITHUB_TOKEN,
+   repositories: [{name: tidewater-labs/gauge, content_types: [repositories, labels, milestones,
+     issues, issue_comments, review_comments, pull_requests, reviews, issue_events, commits]}]}
 - {name: linear, type: linear, owner: tidewater, secret: LINEAR_API_KEY, teams: [ENG]}
 - {name: notion, type: notion, owner: Tidewater Labs, secret: NOTION_TOKEN}
 """
@@ -336,7 +337,7 @@ def test_an_unknown_team_fails_alone(disturbed, headwater, undisturbed):
         ("sources: [", 1, "not valid YAML"),
         ("sources: []", 1, "sources: Tuple should have at least 1 item"),
         ("nothing: 1", 1, "sources: Field required"),
-        (SOURCES_YML.replace("type: linear", "type: jira"), 5, "sources.1"),
+        (SOURCES_YML.replace("type: linear", "type: jira"), 6, "sources.1"),
     ],
 )
 def test_a_malformed_sources_file_names_the_line_and_asks_nothing(

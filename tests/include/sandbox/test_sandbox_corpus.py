@@ -128,6 +128,7 @@ def test_recorded_workspace_says_what_can_be_synced(recorded):
             "name": "github",
             "type": "github",
             "owner": "panjf2000",
+            "organization": [],
             "repositories": [{"name": "panjf2000/ants"}],
         },
         {"name": "linear", "type": "linear", "owner": "garraia", "teams": ["GAR"]},

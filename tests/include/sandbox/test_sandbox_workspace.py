@@ -39,6 +39,7 @@ def test_folder_is_read_and_says_what_can_be_synced(folder):
             "name": "github",
             "type": "github",
             "owner": "tide",
+            "organization": [],
             "repositories": [{"name": "tide/gauge"}],
         },
         {"name": "linear", "type": "linear", "owner": "tide", "teams": ["ENG", "OPS"]},
