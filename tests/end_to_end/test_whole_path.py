@@ -12,6 +12,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from include.sandbox import Workspace
 from include.settings import ROOT
 from tests.include.sandbox.contracts import CORPUS_PATH, require_corpus
 
@@ -112,6 +113,13 @@ def test_corpus_is_loaded_whole(corpus: Demo) -> None:
         union all select 'review_comments', count(*) from raw_github.review_comments
         union all select 'reviews', count(*) from raw_github.reviews
         union all select 'issue_events', count(*) from raw_github.issue_events
+        union all select 'pull_request_details', count(*) from raw_github.pull_request_details
+        union all select 'review_threads', count(*) from raw_github.review_threads
+        union all select 'milestones', count(*) from raw_github.milestones
+        union all select 'workflow_runs', count(*) from raw_github.workflow_runs
+        union all select 'workflow_jobs', count(*) from raw_github.workflow_jobs
+        union all select 'commits of pull requests',
+            sum(json_array_length(payload -> '$.commits')) from raw_github.pull_request_commits
         union all select 'linear issues', count(*) from raw_linear.issues
         union all select 'notion pages', count(*) from raw_notion.pages
         """
@@ -124,6 +132,12 @@ def test_corpus_is_loaded_whole(corpus: Demo) -> None:
         "review_comments": 16,
         "reviews": 30,
         "issue_events": 49,
+        "pull_request_details": 49,
+        "review_threads": 10,
+        "milestones": 1,
+        "workflow_runs": 45,  # 35 recorded, and the 10 that recorded jobs belong to.
+        "workflow_jobs": 35,
+        "commits of pull requests": 90,
         "linear issues": 100,
         "notion pages": 52,
     }
@@ -250,6 +264,64 @@ def test_demo_loads_the_whole_workspace(shipped: tuple[Demo, str]) -> None:
     assert commits == [(40,)]
     assert demo.published("select count(*) from ops.raw_event_errors") == [(0,)]
     assert demo.published("select distinct status from ops.sync_history") == [("completed",)]
+
+
+# What each raw table is known by, where that is not the row's node id.
+KNOWN_BY = {"workflow_runs": "id", "workflow_jobs": "id", "commits": "sha", "discussions": "id"}
+KNOWN_BY["discussion_comments"] = "id"
+AS_RECORDED = (
+    *("issues", "issue_comments", "issue_events", "review_comments", "pull_requests", "reviews"),
+    *("labels", "milestones", "releases", "collaborators", "workflow_runs", "workflow_jobs"),
+    *("deployments", "deployment_statuses", "discussions", "discussion_comments"),
+)
+
+
+def test_demo_loads_every_row_of_every_resource_of_github(shipped: tuple[Demo, str]) -> None:
+    demo, _ = shipped
+    workspace = Workspace.demo()
+    gauge = workspace.github("tidewater-labs/gauge")
+
+    def loaded(table: str) -> set[str]:
+        rows = demo.warehouse(
+            f"select external_id from raw_github.{table}"
+            " where container in ('tidewater-labs', 'tidewater-labs/gauge')"
+            " and external_id <> '*' and operation = 'upsert'"
+        )
+        return {external_id for (external_id,) in rows}
+
+    for table in AS_RECORDED:
+        key = KNOWN_BY.get(table, "node_id")
+        assert loaded(table) == {str(row[key]) for row in gauge.collection(table)}, table
+    pulls = {row["node_id"] for row in gauge.pull_requests}
+    for table in ("pull_request_details", "pull_request_files", "pull_request_commits"):
+        assert loaded(table) == pulls, table
+    threads = demo.warehouse(
+        "select unnest(from_json(payload -> '$.comments.nodes[*].fullDatabaseId', '[\"VARCHAR\"]'))"
+        " from raw_github.review_threads"
+    )
+    assert {int(number) for (number,) in threads} == {row["id"] for row in gauge.review_comments}
+    for table, field in (("pull_request_files", "files"), ("pull_request_commits", "commits")):
+        ((count,),) = demo.warehouse(
+            f"select sum(json_array_length(payload -> '$.{field}')) from raw_github.{table}"
+        )
+        assert count == len(gauge.collection(table)), table
+    git = gauge.git
+    assert git is not None
+    assert loaded("branches") == {ref.name.removeprefix("refs/heads/") for ref in git.branches}
+    assert loaded("tags") == {ref.name.removeprefix("refs/tags/") for ref in git.tags}
+    tree = git.tree(git.resolve("main", "tree"), recursive=True)
+    entries = {entry.path: entry for entry in tree if entry.kind != "tree"}
+    assert loaded("files") == {f"main:{path}" for path in entries}
+    blobs = demo.warehouse("select external_id from raw_github.blobs")
+    contents = {e.sha for e in entries.values() if e.mode in ("100644", "100755")}
+    assert contents <= {sha for (sha,) in blobs}
+    assert loaded("commits") == loaded("commit_files") != set()
+    assert len(loaded("wiki_pages")) == 3
+    assert loaded("repositories") == loaded("repository_counts")
+    owner = workspace.organizations["tidewater-labs"]
+    assert loaded("organizations") == {owner.organization["node_id"]}
+    assert loaded("teams") == {team["node_id"] for team in owner.teams}
+    assert len(loaded("team_members")) == len(owner.team_members)
 
 
 def test_demo_reads_a_git_checkout_where_the_workspace_names_one(

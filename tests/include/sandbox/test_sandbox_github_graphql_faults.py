@@ -129,7 +129,7 @@ def test_every_recorded_run_and_job_is_reached(serve_judged, recorded):
     )
     _, client = serve_judged(recorded)
     found = ask(client, query, ids=list(rows))["nodes"]
-    assert Counter(node["__typename"] for node in found) == {"WorkflowRun": 20, "CheckRun": 20}
+    assert Counter(node["__typename"] for node in found) == {"WorkflowRun": 30, "CheckRun": 20}
     for node in found:
         same = rows[node.pop("id")]
         (row,) = [row for row in same if row["id"] == node["databaseId"]]

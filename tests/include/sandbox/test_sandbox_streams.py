@@ -45,7 +45,7 @@ def recorded(name: str, day: int, *parents: str) -> dict[str, Any]:
     }
 
 
-def test_recorded_commits_have_a_default_branch_and_no_trees(serve_judged):
+def test_recorded_commits_have_a_default_branch_and_trees_of_which_nothing_is_known(serve_judged):
     first = recorded("first", 1)
     second = recorded("second", 2, first["sha"])
     _, client = serve_judged(workspace(commits=[first, second]))
@@ -58,7 +58,9 @@ def test_recorded_commits_have_a_default_branch_and_no_trees(serve_judged):
     assert client.get(f"{REPO}/compare/{first['sha']}...main").json()["commits"] == [second]
     assert client.get(f"{REPO}/git/commits/{first['sha']}").json()["message"] == "first"
     assert client.get(f"{REPO}/tags").json() == []
-    for path in (f"/git/trees/{second['sha']}", f"/git/blobs/{second['sha']}", "/tarball/main"):
+    tree = client.get(f"{REPO}/git/trees/{second['commit']['tree']['sha']}").json()
+    assert (tree["tree"], tree["truncated"]) == ([], False)
+    for path in (f"/git/trees/{'0' * 40}", f"/git/blobs/{second['sha']}", "/tarball/main"):
         assert client.get(f"{REPO}{path}").status_code == 404
 
 
