@@ -2,7 +2,8 @@
 
 The peers are installed from the package registry, pinned, each in an environment that stays for the
 next run. Both read less than Headwater does, which is in their favour: no discussions, no wiki, no
-threads of reviews; Airbyte also no files and no statuses of deployments.
+threads of reviews, no files of commits, no files and commits of pull requests; Airbyte no contents
+and no statuses of deployments either, nor what UNSERVED names; PyGithub no members of teams.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from typer.testing import CliRunner
 
+from dlt_pipelines import SOURCES
 from include import cli, steps, warehouse
 from include.sandbox.faults import Fault
 from include.settings import ConfigError
@@ -61,7 +62,7 @@ def test_sync_without_names_syncs_every_enabled_source(installed, headwater):
     assert result.exit_code == 0
     rows = json.loads(result.stdout)
     assert [(row["connection_id"], row["container"], row["rows_added"]) for row in rows] == [
-        ("github", REPO, 3),
+        ("github", REPO, 4),
         ("linear", "tidewater", 8),
         ("linear", "ENG", 9),
     ]
@@ -256,7 +257,8 @@ def test_prepare_makes_every_table_in_an_empty_folder(sandbox_of, tmp_path):
     installation = Installation.beside(sandbox_of(gauge()), tmp_path / "new")
     assert steps.prepare(installation.settings, "github") == ([REPO], [])
     raw = installation.raw()
-    assert (len(raw), {len(rows) for rows in raw.values()}) == (22, {0})
+    tables = sum(len(source_type.resources) for source_type in SOURCES.values())
+    assert (len(raw), {len(rows) for rows in raw.values()}) == (tables, {0})
     assert installation.column(
         "select table_name from duckdb_tables() where schema_name = 'raw_headwater'"
         " and table_name not like '\\_dlt%' escape '\\' order by all"
