@@ -444,7 +444,7 @@ def _extract_package(
     with _open(source_type, request, run, store) as resources:
         source = _source(source_type.name, [r for r in resources if r.name in names])
         pipeline.extract(source, loader_file_format="parquet")
-    pipeline.normalize()
+    _normalize(pipeline)
     pa.default_memory_pool().release_unused()  # A load in the same process needs the room.
     after = _cursors(pipeline, source_type.name)
     for name in names:
@@ -489,8 +489,20 @@ def _resource_states(state: Any, schema: str) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _load_packages(pipeline: dlt.Pipeline) -> list[str]:
+def _normalize(pipeline: dlt.Pipeline) -> None:
+    """Normalize what was extracted, but not what a killed process had already normalized.
+
+    dlt moves a package on at once and removes what it was made from afterwards. Killed in between,
+    it would make the same package again and find its place taken.
+    """
+    done = pipeline.list_normalized_load_packages()
+    for load_id in {*pipeline.list_extracted_load_packages()} & {*done}:
+        pipeline._get_normalize_storage().extracted_packages.delete_package(load_id)
     pipeline.normalize()
+
+
+def _load_packages(pipeline: dlt.Pipeline) -> list[str]:
+    _normalize(pipeline)
     info: LoadInfo | None = pipeline.load()
     return list(info.loads_ids) if info else []
 
