@@ -73,7 +73,7 @@ from dlt_pipelines.pipeline import (
     SourceType,
     SyncRequest,
 )
-from dlt_pipelines.raw_event import to_batches
+from dlt_pipelines.raw_event import ReadKeys, to_batches
 
 OVERLAP_SECONDS: Final = 60
 
@@ -140,8 +140,10 @@ def open_repository(client: Client, request: SyncRequest, sync: SyncRun) -> list
     about = About(repository, request.is_live)
     whole = repositories(about, sync.account("repositories"))
     pulls = pull_requests(repository, request, sync.account("pull_requests"))
-    runs = recent("workflow_runs", repository, request, sync, "/actions/runs", "workflow_runs")
-    deployments = recent("deployments", repository, request, sync, "/deployments")
+    runs = recent(
+        "workflow_runs", repository, request, sync, "/actions/runs", _numbered_keys, "workflow_runs"
+    )
+    deployments = recent("deployments", repository, request, sync, "/deployments", _updated_keys)
     return [
         whole,
         whole | repository_counts(sync.account("repository_counts"), request.is_live),
@@ -263,6 +265,7 @@ def recent(
     request: SyncRequest,
     sync: SyncRun,
     path: str,
+    read_keys: ReadKeys,
     items: str = "",
 ) -> Any:
     """Objects that are listed by creation and change afterwards, as far back as they still may.
@@ -292,7 +295,7 @@ def recent(
         records = repository.fetch_until(run, path, {}, is_old, etags, items)
         records = _within(refusable(records, run, request), request)
         unfinished: list[datetime] = []
-        for batch in to_batches(records, run, _numbered_keys, rows_at_once=PER_PAGE):
+        for batch in to_batches(records, run, read_keys, rows_at_once=PER_PAGE):
             state.pop("unfinished_since", None)
             unfinished += _unfinished(batch)
             yield batch

@@ -310,8 +310,8 @@ def test_demo_loads_every_row_of_every_resource_of_github(shipped: tuple[Demo, s
         assert count == len(gauge.collection(table)), table
     git = gauge.git
     assert git is not None
-    assert loaded("branches") == {ref.name.removeprefix("refs/heads/") for ref in git.branches}
-    assert loaded("tags") == {ref.name.removeprefix("refs/tags/") for ref in git.tags}
+    assert loaded("branches") == {ref.name.removeprefix("refs/heads/") for ref in git.branches()}
+    assert loaded("tags") == {ref.name.removeprefix("refs/tags/") for ref in git.tags()}
     tree = git.tree(git.resolve("main", "tree"), recursive=True)
     entries = {entry.path: entry for entry in tree if entry.kind != "tree"}
     assert loaded("files") == {f"main:{path}" for path in entries}
