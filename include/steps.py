@@ -14,6 +14,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -46,6 +47,7 @@ def prepare(
     Raises:
         ConfigError: an unknown source or container.
     """
+    resources = list(resources)
     source = settings.source(name)
     wanted = list(containers) or [container.name for container in source.containers]
     for container in wanted:
@@ -57,12 +59,17 @@ def prepare(
         pipeline.restore(source_type, name, wanted, store, db)
         if mode == "reconcile":
             pipeline.note_known(source_type, name, wanted, store, db)
-    if mode != "incremental" or list(resources) or source_type.probe is None:
-        return wanted, []
     try:
-        requests = [settings.request(name, container) for container in wanted]
+        requests = [
+            replace(settings.request(name, container, resources=tuple(resources)), mode=mode)
+            for container in wanted
+        ]
     except AuthError:
         return wanted, []  # Extract says so, of each container.
+    # A window, a reconciliation or one resource alone may say nothing about some containers.
+    requests = [request for request in requests if source_type.resource_names(request)]
+    if mode != "incremental" or list(resources):
+        return [request.container for request in requests], []
     visit, unchanged = visits.choose(source_type, requests, store, trigger)
     return visit, visits.accounts(unchanged)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 import pytest
 
 from tests.workspaces import (
     REPO,
+    START,
     gauge,
     github,
     issue,
@@ -16,6 +18,7 @@ from tests.workspaces import (
     pull_request,
     review,
     review_comment,
+    whole_gauge,
 )
 
 
@@ -170,3 +173,18 @@ def _first_of_a_thread(number: int) -> dict:
     comment = review_comment(number, number, pull=3)
     comment.pop("in_reply_to_id", None)
     return comment
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"mode": "reconcile"},
+        {"mode": "window", "start": START, "end": START + timedelta(days=1)},
+        {"resources": ["labels"]},
+    ],
+)
+def test_an_organization_of_which_nothing_is_asked_is_left_out(sandbox_of, install, options):
+    installation = install(sandbox_of(whole_gauge()))
+    (done,) = installation.sync(**options)
+    assert done["container"] == REPO
+    assert installation.settings.store.ledger.files() == []
