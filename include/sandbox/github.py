@@ -136,8 +136,8 @@ class GitHub:
         async def serve(request: Request) -> Response:
             try:
                 token = (authorise or self.access.authorise)(request)
-                with self.access.within_secondary_limits(token):
-                    response = self._answer(request, endpoint(request), token)
+                self.access.check_secondary_limits(request, token)
+                response = self._answer(request, endpoint(request), token)
             except RefusedError as refused:
                 token, response = bearer_token(request), refused.response
             except InvalidParameterError as invalid:

@@ -25,6 +25,7 @@ from include.sandbox.workspace import GitHubRepository, Workspace
 
 API_VERSIONS: Final = ("2022-11-28", "2026-03-10")
 LIMITS_DOCS: Final = f"{GITHUB_DOCS}/overview/rate-limits-for-the-rest-api"
+IS_ONE_TOO_MANY: Final = "sandbox.is_one_too_many"
 SECONDARY_DOCS: Final = f"{LIMITS_DOCS}#about-secondary-rate-limits"
 
 
@@ -103,27 +104,35 @@ class Access:
         return token not in self._workspace.read_only_tokens
 
     @contextmanager
-    def within_secondary_limits(self, token: str, points: int = 1) -> Iterator[None]:
-        """Count a request among those of the last minute, and among those being answered.
+    def being_answered(self, request: Request) -> Iterator[None]:
+        """Count a request among those being answered; it says itself whether it is one too many.
 
-        Raises:
-            RefusedError: there are too many.
+        A request is let in when it arrives, whatever arrives while it is answered.
         """
-        if self._limits.github_points_per_minute is not None:
-            minute = self._minutes.setdefault(
-                token, SlidingMinute(self._limits.github_points_per_minute)
-            )
-            wait = minute.spend(points)
-            if wait:
-                raise RefusedError(secondary_limit_exceeded(math.ceil(wait)))
-        most = self._limits.github_concurrent
-        if most is not None and self._open[token] >= most:
-            raise RefusedError(secondary_limit_exceeded(60))
+        token, most = bearer_token(request), self._limits.github_concurrent
+        request.scope[IS_ONE_TOO_MANY] = most is not None and self._open[token] >= most
         self._open[token] += 1
         try:
             yield
         finally:
             self._open[token] -= 1
+
+    def check_secondary_limits(self, request: Request, token: str) -> None:
+        """Refuse a request beyond those of one minute, or of one moment.
+
+        Raises:
+            RefusedError: it is.
+        """
+        if request.scope.get(IS_ONE_TOO_MANY):
+            raise RefusedError(secondary_limit_exceeded(60))
+        if self._limits.github_points_per_minute is None:
+            return
+        minute = self._minutes.setdefault(
+            token, SlidingMinute(self._limits.github_points_per_minute)
+        )
+        wait = minute.spend(1)
+        if wait:
+            raise RefusedError(secondary_limit_exceeded(math.ceil(wait)))
 
     def account(self, request: Request, response: Response, token: str) -> None:
         """Count an answered request of the REST API and say so in its headers."""

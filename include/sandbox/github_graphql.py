@@ -84,8 +84,8 @@ class GitHubGraphQL:
                 )
             if not self._access.is_known(token):
                 return github_error(401, "Bad credentials", docs=DOCS)
-            with self._access.within_secondary_limits(token):
-                response = self._answer(body, token)
+            self._access.check_secondary_limits(request, token)
+            response = self._answer(body, token)
         except RefusedError as refused:
             response = refused.response
         budget = self._access.budget(token, RESOURCE)

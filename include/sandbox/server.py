@@ -216,6 +216,15 @@ class Observer:
         if provider == "github":
             path = self._by_name(path)
             scope = {**scope, "path": f"/github{path}", "raw_path": None}
+        if provider != "github" or is_streamed(path):
+            await self._observe(provider, path, scope, receive, send)
+            return
+        with self._github.access.being_answered(Request(scope)):
+            await self._observe(provider, path, scope, receive, send)
+
+    async def _observe(
+        self, provider: str, path: str, scope: Scope, receive: Receive, send: Send
+    ) -> None:
         request_body = await read_all(receive)
         operations, page_size = graphql_of(provider, path, request_body)
         fault = self._sandbox.faults.take(provider, scope["method"], path, operations, page_size)

@@ -198,6 +198,8 @@ def test_each_failure_of_an_api_gives_one_clear_error_and_the_next_run_makes_it_
         disturbed.sandbox.faults.add(case.fault)
         failed = headwater(disturbed, "sync", source)
         disturbed.sandbox.faults.clear()
+        # The hour that a limit asked for has passed.
+        shutil.rmtree(disturbed.settings.data / "quotas", ignore_errors=True)
         assert failed.exit_code == 1, name
         lines = errors(failed)
         assert [line.split(": ")[0] for line in lines] == [case.where], name
@@ -222,7 +224,7 @@ def test_each_failure_of_an_api_gives_one_clear_error_and_the_next_run_makes_it_
 
 RECORDS = {
     "github issue without updated_at": (
-        Fault(kind="remove", key="updated_at", path="/issues$", after=1),
+        Fault(kind="remove", key="updated_at", path="/issues$"),
         "github.issues",
         "`updated_at`",
     ),
@@ -303,8 +305,10 @@ def test_without_any_token_nothing_is_asked_and_the_error_names_the_variable(dis
 
 def test_an_unknown_repository_fails_alone(disturbed, headwater, undisturbed):
     file = disturbed.settings.sources_file
-    repositories = "[{name: tidewater-labs/nowhere}, {name: tidewater-labs/gauge}]"
-    file.write_text(SOURCES_YML.replace("[{name: tidewater-labs/gauge}]", repositories))
+    both = "[{name: tidewater-labs/nowhere}, {name: tidewater-labs/gauge,"
+    text = SOURCES_YML.replace("[{name: tidewater-labs/gauge,", both)
+    assert text != SOURCES_YML
+    file.write_text(text)
     failed = headwater(disturbed, "sync", "github")
     assert failed.exit_code == 1
     assert errors(failed) == [

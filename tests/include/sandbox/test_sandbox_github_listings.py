@@ -4,6 +4,7 @@ Every exchange is judged by the contracts, or by githubkit's models where the pu
 lacks the path.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import githubkit_schemas.latest.models as models
@@ -11,7 +12,7 @@ import httpx
 import pytest
 from pydantic import TypeAdapter
 
-from include.sandbox import Limits, Workspace
+from include.sandbox import Fault, Limits, Workspace
 from include.sandbox.workspace import GitHubRepository
 
 REPO = "/repos/tidewater-labs/gauge"
@@ -304,3 +305,21 @@ def test_a_minute_has_so_many_points_for_both_apis(serve_judged, demo):
     )
     assert 0 < int(refused.headers["retry-after"]) <= 60
     assert refused.headers["x-ratelimit-remaining"] != "0"
+
+
+def test_a_token_has_so_many_requests_at_a_time(serve_judged, demo):
+    demo.tokens |= {"other-token"}
+    sandbox, client = serve_judged(demo, Limits(github_concurrent=1))
+    sandbox.faults.add(Fault(provider="github", kind="slow", seconds=1))
+    authorizations = ["Bearer sandbox-token"] * 3 + ["Bearer other-token"]
+
+    def ask(authorization: str) -> httpx.Response:
+        return client.get("/user", headers={"Authorization": authorization})
+
+    with ThreadPoolExecutor(4) as pool:
+        *same, other = pool.map(ask, authorizations)
+    assert sorted(answer.status_code for answer in same) == [200, 403, 403]
+    waits = {answer.headers.get("retry-after") for answer in same}
+    assert (waits, other.status_code) == ({None, "60"}, 200)
+    sandbox.faults.clear()
+    assert client.get("/user").status_code == 200
