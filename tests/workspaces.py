@@ -84,15 +84,13 @@ def gauge(**rows: Iterable[Json]) -> Workspace:
     )
 
 
-def whole_gauge() -> Workspace:
-    """The demo's repository with all it has, code and wiki included, and its organization."""
-    return Workspace.from_data(
-        {
-            "name": "gauge",
-            "github": {REPO: demo()["github"][REPO]},
-            "organizations": demo()["organizations"],
-        }
-    )
+def whole(provider: str) -> Workspace:
+    """All that the demo has at a provider; at GitHub, its repository with code and wiki."""
+    whole_demo = demo()
+    own: Json = {provider: whole_demo[provider]}
+    if provider == "github":
+        own = {"github": {REPO: own["github"][REPO]}, "organizations": whole_demo["organizations"]}
+    return Workspace.from_data({"name": "demo", **own})
 
 
 def workflow_run(number: int, seconds: float = 0, **changed: Any) -> Json:

@@ -23,11 +23,14 @@ from dlt_pipelines import pipeline
 from include.sandbox import Sandbox
 from include.settings import ROOT
 from tests.installation import Installation
-from tests.workspaces import REPO, whole_gauge
+from tests.workspaces import whole
 
 SEED = 20_261_121
+SOURCES = ("github", "linear", "notion")
 MOMENTS_IN_READING = 16
 START_TIMEOUT_SECONDS = 60
+# Of an account that was open when the sync was killed.
+ENDS = (["started", "interrupted"], ["started", "loaded"])
 
 
 @dataclass(frozen=True)
@@ -40,24 +43,27 @@ class Undisturbed:
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory, prepared_data):
-    data = tmp_path_factory.mktemp("undisturbed") / "data"
-    shutil.copytree(prepared_data, data)
-    with Sandbox(whole_gauge()) as sandbox:
-        installation = Installation.beside(sandbox, data)
-        installation.sync(containers=[REPO])
-        return Undisturbed(installation.raw(), len(sandbox.requests))
+    found = {}
+    for name in SOURCES:
+        data = tmp_path_factory.mktemp("undisturbed") / "data"
+        shutil.copytree(prepared_data, data)
+        with Sandbox(whole(name)) as sandbox:
+            installation = Installation.beside(sandbox, data)
+            installation.sync(name)
+            found[name] = Undisturbed(installation.raw(), len(sandbox.requests))
+    return found
 
 
-def start(installation: Installation) -> subprocess.Popen[bytes]:
+def start(installation: Installation, name: str) -> subprocess.Popen[bytes]:
     environment = {
         **os.environ,
         "HEADWATER_DATA": str(installation.settings.data),
         "HEADWATER_SOURCES": str(installation.settings.sources_file),
         "HEADWATER_SANDBOX_URL": installation.sandbox.url,
     }
-    for name in ("GITHUB_TOKEN", "LINEAR_API_KEY", "NOTION_TOKEN"):
-        environment.pop(name, None)
-    command = [sys.executable, "-m", "include.cli", "sync", "github", "--container", REPO]
+    for secret in ("GITHUB_TOKEN", "LINEAR_API_KEY", "NOTION_TOKEN"):
+        environment.pop(secret, None)
+    command = [sys.executable, "-m", "include.cli", "sync", name]
     return subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     )
@@ -76,14 +82,19 @@ def kill_when(process: subprocess.Popen[bytes], is_time: Callable[[], bool]) -> 
     process.stderr.close()
 
 
-def reached(installation: Installation, files: str) -> bool:
-    """Whether dlt's folder of the repository holds such files."""
-    name = pipeline._pipeline_name("github", REPO)
-    return any((installation.settings.data / "pipelines" / name).glob(files))
+def reached(installation: Installation, name: str, files: str) -> bool:
+    """Whether dlt's folder of any container of a source holds such files."""
+    pipelines = installation.settings.data / "pipelines"
+    containers = installation.settings.source(name).containers
+    return any(
+        any((pipelines / pipeline._pipeline_name(name, container.name)).glob(files))
+        for container in containers
+    )
 
 
 # How far reading has come, from the first request to the last; then the stages of loading.
-READING = sorted(random.Random(SEED).uniform(0, 1) for _ in range(MOMENTS_IN_READING))
+_RANDOM = random.Random(SEED)
+READING = sorted(round(_RANDOM.uniform(0, 1), 3) for _ in range(MOMENTS_IN_READING))
 LOADING = {
     "extracted": "normalize/extracted/*",
     "normalized": "load/normalized/*",
@@ -93,32 +104,33 @@ LOADING = {
 MOMENTS = [*READING, *LOADING]
 
 
+@pytest.mark.parametrize("name", SOURCES)
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_killed_sync_run_again_ends_like_one_that_nobody_killed(
-    sandbox_of, install, undisturbed, moment
+    sandbox_of, install, undisturbed, name, moment
 ):
-    installation = install(sandbox_of(whole_gauge()))
+    installation = install(sandbox_of(whole(name)))
     requests = installation.sandbox.requests
 
     def is_time() -> bool:
         if isinstance(moment, str):
-            return reached(installation, LOADING[moment])
-        return len(requests) >= max(1, round(moment * undisturbed.requests))
+            return reached(installation, name, LOADING[moment])
+        return len(requests) >= max(1, round(moment * undisturbed[name].requests))
 
-    kill_when(start(installation), is_time)
-    accounts = {path.stem for path in installation.settings.store.ledger.files()}
-    installation.sync(containers=[REPO])
-    assert installation.raw() == undisturbed.raw
-    assert installation.settings.store.ledger.files() == []
-    for sync_id in accounts:
-        story = installation.column(
+    kill_when(start(installation, name), is_time)
+    ledger = installation.settings.store.ledger
+    accounts = {path.stem for path in ledger.files()}
+    installation.sync(name)
+    assert installation.raw() == undisturbed[name].raw
+    assert ledger.files() == []
+    stories = [
+        installation.column(
             "select event from raw_headwater.sync_events"
             " where sync_id = $id and resource is null order by occurred_at",
             id=sync_id,
         )
-        assert story in (["started", "interrupted"], ["started", "loaded"])
+        for sync_id in accounts
+    ]
+    assert all(story in ENDS for story in stories)
     if not isinstance(moment, str) and moment < 0.9:
-        (interrupted,) = installation.column(
-            "select count(*) from raw_headwater.sync_events where event = 'interrupted'"
-        )
-        assert interrupted == 1
+        assert stories.count(["started", "interrupted"]) == 1

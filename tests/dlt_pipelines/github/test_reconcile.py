@@ -18,7 +18,7 @@ from tests.workspaces import (
     pull_request,
     review,
     review_comment,
-    whole_gauge,
+    whole,
 )
 
 
@@ -184,7 +184,7 @@ def _first_of_a_thread(number: int) -> dict:
     ],
 )
 def test_an_organization_of_which_nothing_is_asked_is_left_out(sandbox_of, install, options):
-    installation = install(sandbox_of(whole_gauge()))
+    installation = install(sandbox_of(whole("github")))
     (done,) = installation.sync(**options)
     assert done["container"] == REPO
     assert installation.settings.store.ledger.files() == []
