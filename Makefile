@@ -28,7 +28,7 @@ up: $(READY) ## Start Airflow with the DAGs, pools and settings in place
 	@$(BIN)/headwater up
 
 test: $(READY) ## Run every test; no network beyond loopback
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n auto --dist loadgroup
 
 lint: $(READY) ## Check style, types, SQL, and that dbt parses
 	@$(BIN)/ruff check .
