@@ -26,6 +26,7 @@ ServeWorkspace = Callable[..., Sandbox]
 Install = Callable[..., Installation]
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep tests of a costly fixture together when tests run side by side."""
     for item in items:
