@@ -14,7 +14,7 @@ export DO_NOT_TRACK := 1
 export UV_PYTHON_DOWNLOADS := never
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
-.PHONY: help setup demo up test lint docs benchmark lock clean
+.PHONY: help setup demo up test chaos lint docs benchmark lock clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,7 +28,10 @@ up: $(READY) ## Start Airflow with the DAGs, pools and settings in place
 	@$(BIN)/headwater up
 
 test: $(READY) ## Run every test; no network beyond loopback
-	@$(BIN)/pytest -n auto --dist loadgroup
+	@$(BIN)/pytest -n auto --dist loadgroup -m 'not chaos'
+
+chaos: $(READY) ## Run every random schedule of faults and every kill -9 (many minutes)
+	@$(BIN)/pytest -n auto --dist loadgroup tests/end_to_end/test_faults.py tests/end_to_end/test_kill.py
 
 lint: $(READY) ## Check style, types, SQL, and that dbt parses
 	@$(BIN)/ruff check .

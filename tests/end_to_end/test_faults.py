@@ -1,127 +1,187 @@
 """Whatever goes wrong on the way, the next good sync ends with what an undisturbed one ends with.
 
-Every kind of scripted fault, and fifty random schedules of them, against the demo's repository with
-all it has: none of its raw events is lost, none is there twice.
+Every kind of scripted fault, and fifty random schedules of them for each provider, against all that
+the demo has there: none of its raw events is lost, none is there twice.
 """
 
 from __future__ import annotations
 
 import shutil
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from include.sandbox import Sandbox
 from include.sandbox.faults import Fault
 from tests.installation import Installation
-from tests.workspaces import whole_gauge
+from tests.workspaces import whole
 
-SCHEDULES = 50
+# Five times ten are fifty, and can run side by side.
+SEEDS = range(5)
+SCHEDULES_OF_A_SEED = 10
 MOST_SYNCS = 25
 
-PATHS = (
-    "",
-    "/issues$",
-    "/issues/comments$",
-    "/issues/events$",
-    "/pulls$",
-    "/pulls/comments$",
-    "/labels$",
-    "/branches$",
-    "/releases$",
-    "/collaborators$",
-    "/commits$",
-    "/actions/runs$",
-    "/deployments$",
-    "/git/trees/",
-    "/tarball/",
-    "/orgs/",
-    "/graphql$",
-)
-KINDS = (
+
+@dataclass(frozen=True)
+class Provider:
+    """What can go wrong at one provider, and where."""
+
+    name: str
+    kinds: tuple[Fault, ...]
+    paths: tuple[str, ...]
+
+    def fault(self, number: int, path: str, after: int, times: int) -> Fault:
+        """One of the kinds, at a place and time."""
+        kind = self.kinds[number]
+        values = {name: getattr(kind, name) for name in kind.__struct_fields__}
+        return Fault(**{**values, "path": kind.path or path, "after": after, "times": times})
+
+    @property
+    def schedules(self) -> st.SearchStrategy[list[Fault]]:
+        """Up to six faults, which hit one after the other."""
+        one = st.builds(
+            self.fault,
+            st.integers(0, len(self.kinds) - 1),
+            st.sampled_from(self.paths),
+            st.integers(0, 6),
+            st.integers(1, 5),
+        )
+        return st.lists(one, min_size=1, max_size=6)
+
+
+COMMON = (
     Fault(kind="status", status=500),
     Fault(kind="status", status=502),
     Fault(kind="status", status=503, headers={"retry-after": "0"}),
-    Fault(kind="status", status=404),
     Fault(kind="status", status=401),
     Fault(kind="status", status=403),
     Fault(kind="rate_limit", seconds=0),
-    Fault(kind="rate_limit", status=429, seconds=0),
-    Fault(kind="secondary_limit", seconds=0),
     Fault(kind="html", status=502),
     Fault(kind="html", status=200),
     Fault(kind="slow", seconds=0.05),
     Fault(kind="truncated"),
     Fault(kind="dropped"),
     Fault(kind="duplicate"),
-    Fault(kind="page_too_large", value=2, path="/graphql$"),
-    Fault(kind="page_too_large", value=0, path="/graphql$"),
-    Fault(
-        kind="graphql_error",
-        path="/graphql$",
-        value={"message": "Something went wrong while executing your query."},
-    ),
-    Fault(
-        kind="graphql_error",
-        path="/graphql$",
-        value={"type": "INTERNAL", "message": "broken", "path": ["nodes", 0]},
-    ),
-    Fault(kind="graphql_error", path="/graphql$", value={"type": "RATE_LIMITED", "message": "no"}),
 )
-
-
-def fault(number: int, path: str, after: int, times: int) -> Fault:
-    """One of the kinds, at a place and time."""
-    kind = KINDS[number]
-    values = {name: getattr(kind, name) for name in kind.__struct_fields__}
-    return Fault(**{**values, "path": kind.path or path, "after": after, "times": times})
-
-
-SCHEDULE = st.lists(
-    st.builds(
-        fault,
-        st.integers(0, len(KINDS) - 1),
-        st.sampled_from(PATHS),
-        st.integers(0, 6),
-        st.integers(1, 5),
+GITHUB = Provider(
+    "github",
+    (
+        *COMMON,
+        Fault(kind="status", status=404),
+        Fault(kind="rate_limit", status=429, seconds=0),
+        Fault(kind="secondary_limit", seconds=0),
+        Fault(kind="page_too_large", value=2, path="/graphql$"),
+        Fault(kind="page_too_large", value=0, path="/graphql$"),
+        Fault(
+            kind="graphql_error",
+            path="/graphql$",
+            value={"message": "Something went wrong while executing your query."},
+        ),
+        Fault(
+            kind="graphql_error",
+            path="/graphql$",
+            value={"type": "INTERNAL", "message": "broken", "path": ["nodes", 0]},
+        ),
+        Fault(
+            kind="graphql_error", path="/graphql$", value={"type": "RATE_LIMITED", "message": "no"}
+        ),
     ),
-    min_size=1,
-    max_size=6,
+    (
+        "",
+        "/issues$",
+        "/issues/comments$",
+        "/issues/events$",
+        "/pulls$",
+        "/pulls/comments$",
+        "/labels$",
+        "/branches$",
+        "/releases$",
+        "/collaborators$",
+        "/commits$",
+        "/actions/runs$",
+        "/deployments$",
+        "/git/trees/",
+        "/tarball/",
+        "/orgs/",
+        "/graphql$",
+    ),
 )
+LINEAR = Provider(
+    "linear",
+    (
+        *COMMON,
+        Fault(kind="graphql_error", value={"message": "Internal server error"}),
+        Fault(
+            kind="graphql_error",
+            value={
+                "message": "Query too complex",
+                "path": ["page"],
+                "extensions": {"code": "INVALID_INPUT"},
+            },
+        ),
+    ),
+    ("",),
+)
+NOTION = Provider(
+    "notion",
+    (
+        *COMMON,
+        Fault(kind="status", status=404),
+        Fault(kind="status", status=409),
+        Fault(kind="status", status=529, headers={"retry-after": "0"}),
+        Fault(kind="blocked"),
+    ),
+    (
+        "",
+        "/users$",
+        "/search$",
+        "/query$",
+        "/children$",
+        "/comments$",
+        "/properties/",
+        "/markdown$",
+    ),
+)
+PROVIDERS = (GITHUB, LINEAR, NOTION)
 
 
 @contextmanager
-def served(prepared: Path):
-    """An installation beside the demo's repository, with a folder of its own."""
-    with TemporaryDirectory() as folder, Sandbox(whole_gauge()) as sandbox:
+def served(prepared: Path, name: str) -> Iterator[Installation]:
+    """An installation beside all that the demo has at a provider, with a folder of its own."""
+    with TemporaryDirectory() as folder, Sandbox(whole(name)) as sandbox:
         shutil.copytree(prepared, Path(folder) / "data")
         yield Installation.beside(sandbox, Path(folder) / "data")
 
 
 @pytest.fixture(scope="module")
 def undisturbed(prepared_data):
-    with served(prepared_data) as installation:
-        installation.sync()
-        found = installation.raw()
-    empty = {name for name, rows in found.items() if name.startswith("raw_github") and not rows}
-    assert empty == set()  # The repository has something of every kind.
+    found = {}
+    for provider in PROVIDERS:
+        with served(prepared_data, provider.name) as installation:
+            installation.sync(provider.name)
+            raw = installation.raw()
+        own = {table: rows for table, rows in raw.items() if f"_{provider.name}." in table}
+        assert {table for table, rows in own.items() if not rows} == set()
+        found[provider.name] = raw
     return found
 
 
-def sync_until_good(installation: Installation) -> None:
+def sync_until_good(installation: Installation, name: str) -> None:
     """Sync until nothing fails, and once more: what a refusal left out is read then."""
     for _ in range(MOST_SYNCS):
-        if not installation.failing_sync():
+        if not installation.failing_sync(name):
             break
     else:
         raise AssertionError(f"still failing after {MOST_SYNCS} syncs")
     installation.sandbox.faults.clear()
-    installation.sync()
+    installation.sync(name)
 
 
 def assert_same(installation: Installation, undisturbed: dict[str, set[str]]) -> None:
@@ -136,26 +196,44 @@ def assert_same(installation: Installation, undisturbed: dict[str, set[str]]) ->
     assert installation.column("select count(*) from raw_headwater.dead_letters") == [0]
 
 
-@pytest.mark.parametrize("number", range(len(KINDS)))
-def test_every_fault_is_survived(prepared_data, undisturbed, number):
-    with served(prepared_data) as installation:
-        installation.sandbox.faults.add(fault(number, "", after=5, times=2))
-        sync_until_good(installation)
-        assert_same(installation, undisturbed)
-
-
-@settings(
-    max_examples=SCHEDULES,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    phases=[Phase.explicit, Phase.generate],
-    suppress_health_check=list(HealthCheck),
+@pytest.mark.parametrize(
+    ("provider", "number"),
+    [
+        pytest.param(provider, number, id=f"{provider.name}-{number}")
+        for provider in PROVIDERS
+        for number in range(len(provider.kinds))
+    ],
 )
-@given(schedule=SCHEDULE)
-def test_a_random_schedule_of_faults_is_survived(prepared_data, undisturbed, schedule):
-    with served(prepared_data) as installation:
-        for scripted in schedule:
-            installation.sandbox.faults.add(scripted)
-        sync_until_good(installation)
-        assert_same(installation, undisturbed)
+def test_every_fault_is_survived(prepared_data, undisturbed, provider, number):
+    with served(prepared_data, provider.name) as installation:
+        installation.sandbox.faults.add(provider.fault(number, "", after=5, times=2))
+        sync_until_good(installation, provider.name)
+        assert_same(installation, undisturbed[provider.name])
+
+
+@pytest.mark.parametrize(
+    "start", [0, *(pytest.param(start, marks=pytest.mark.chaos) for start in SEEDS[1:])]
+)
+@pytest.mark.parametrize("provider", PROVIDERS, ids=lambda provider: provider.name)
+def test_random_schedules_of_faults_are_survived(prepared_data, undisturbed, provider, start):
+    tried = []
+
+    @seed(start)
+    @settings(
+        max_examples=SCHEDULES_OF_A_SEED,
+        deadline=None,
+        database=None,
+        phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(schedule=provider.schedules)
+    def survive(schedule: list[Fault]) -> None:
+        tried.append(schedule)
+        with served(prepared_data, provider.name) as installation:
+            for scripted in schedule:
+                installation.sandbox.faults.add(scripted)
+            sync_until_good(installation, provider.name)
+            assert_same(installation, undisturbed[provider.name])
+
+    survive()
+    assert len(tried) == SCHEDULES_OF_A_SEED
