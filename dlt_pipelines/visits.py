@@ -9,6 +9,7 @@ container is visited.
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from dlt_pipelines import credentials
 from dlt_pipelines.http import HeadwaterError, Meter
 from dlt_pipelines.ledger import SyncRun, Trigger, slug
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from dlt_pipelines.pipeline import SourceType, Store, SyncRequest
 
 SECONDS_BETWEEN_FULL_VISITS: Final = 86_400.0
+# So long a run may take from its probe to the visit of a container.
+SECONDS_TO_USE_AN_ANSWER: Final = 3_600.0
 # A single container's own conditional requests cost no more than a probe.
 FEWEST_TO_PROBE: Final = 2
 
@@ -30,7 +34,8 @@ FEWEST_TO_PROBE: Final = 2
 class Visit(msgspec.Struct):
     """The last complete visit of a container, and the one that is under way.
 
-    `requests` is what it cost; an unsettled visit saw something that was still going on.
+    `requests` is what it cost; an unsettled visit saw something that was still going on. `answer`
+    is what the probe got that led to the visit, for that run (`answer_of`) alone and once.
     """
 
     fingerprint: str = ""
@@ -42,6 +47,9 @@ class Visit(msgspec.Struct):
     next_requests: int = 0
     next_is_settled: bool = True
     probe_requests: int = 0
+    answer: str = ""
+    answer_of: str = ""
+    answered_at: float = 0.0
 
 
 def choose(
@@ -61,13 +69,16 @@ def choose(
     cost = meter.requests_made
     for request in probed:
         visit = _read(_path(request, store))
-        fingerprint = _fingerprint(source_type, request, found.get(request.container))
+        answer = found.get(request.container)
+        fingerprint = _fingerprint(source_type, request, answer)
         is_recent = visit.visited_at > time.time() - SECONDS_BETWEEN_FULL_VISITS
         if fingerprint and fingerprint == visit.fingerprint and is_recent and visit.is_settled:
             wanted.remove(request.container)
             unchanged.append(_account(source_type, request, store, trigger, visit.requests, cost))
         else:
             visit.next_fingerprint, visit.next_sync_id, visit.probe_requests = fingerprint, "", cost
+            visit.answer, visit.answer_of = (answer or b"").decode(), _run_of(trigger)
+            visit.answered_at = time.time()
             _write(_path(request, store), visit)
         cost = 0  # The first container's account bears it.
     return wanted, unchanged
@@ -81,6 +92,19 @@ def take_probe_requests(request: SyncRequest, store: Store) -> int:
     if cost:
         _write(path, visit)
     return cost
+
+
+def take_answer(request: SyncRequest, store: Store, trigger: Trigger) -> bytes:
+    """What the probe of this run got that led to this visit, once; nothing of any other run's."""
+    path = _path(request, store)
+    visit = _read(path)
+    if not visit.answer:
+        return b""
+    is_recent = visit.answered_at > time.time() - SECONDS_TO_USE_AN_ANSWER
+    answer = visit.answer if is_recent and visit.answer_of == _run_of(trigger) else ""
+    visit.answer = visit.answer_of = ""
+    _write(path, visit)
+    return answer.encode()
 
 
 def extracted(request: SyncRequest, run: SyncRun, store: Store) -> None:
@@ -124,6 +148,7 @@ def _account(
         mode=request.mode,
         resources=[name],
         trigger=trigger,
+        tokens=credentials.describe(request.secret),
     )
     run.resource(name).meter.requests_made = cost
     run.resource(name).meter.requests_saved = saved
@@ -138,6 +163,11 @@ def _fingerprint(source_type: SourceType, request: SyncRequest, found: bytes | N
         return ""
     asked = msgspec.json.encode([request.settings, source_type.resource_names(request)])
     return hashlib.sha256(asked + b"\0" + found).hexdigest()
+
+
+def _run_of(trigger: Trigger) -> str:
+    """A run's name: Airflow's, whose tasks are processes of their own, or this process."""
+    return f"{trigger.dag_id} {trigger.run_id}" if trigger.run_id else f"process {os.getpid()}"
 
 
 def _path(request: SyncRequest, store: Store) -> Path:

@@ -37,7 +37,7 @@ def discussions(
     @dlt.resource(name="discussions", **EVENTS)
     def rows(occurred_at: Cursor = CURSOR) -> Iterator[pa.Table]:
         since, until = occurred_at.start_value or EARLIEST, request.end
-        if not about.has(run, "discussions"):
+        if about.repository.is_empty(run, None) or not about.has(run, "discussions"):
             return
         records: list[bytes] = []
         for node in refusable(_walk(graphql, run, request, since), run, request):

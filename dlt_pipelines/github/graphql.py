@@ -7,6 +7,7 @@ A list that does not fit its first page is read on. https://docs.github.com/grap
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,12 +21,14 @@ Json = dict[str, Any]
 
 MOST: Final = 100
 _SUCCESSES_TO_GROW: Final = 4
+_IMPORT: Final = re.compile(r'^#import "(\w+)\.graphql"$', re.MULTILINE)
 
 
 @lru_cache
 def document(name: str) -> str:
-    """A document of `queries/`."""
-    return (Path(__file__).parent / "queries" / f"{name}.graphql").read_text(encoding="utf-8")
+    """A document of `queries/`, with those that it imports (`#import "name.graphql"`)."""
+    text = (Path(__file__).parent / "queries" / f"{name}.graphql").read_text(encoding="utf-8")
+    return "\n".join([text, *(document(other) for other in _IMPORT.findall(text))])
 
 
 def endpoint(base_url: str) -> str:

@@ -1,12 +1,13 @@
 """What hangs on objects that changed: read by GraphQL, up to a hundred objects in one request.
 
 A REST listing tells, for free where nothing did, which objects changed; their ids are asked for
-here. Several resources come out of one request, whichever of them are wanted.
+here. Several resources come out of one request, whichever of them are wanted; where few objects
+changed, those of several kinds are one request.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -16,8 +17,8 @@ import msgspec
 import pyarrow as pa
 from dlt.extract import DltResource
 
-from dlt_pipelines.github.graphql import GraphQL, Json
-from dlt_pipelines.http import NotFoundError
+from dlt_pipelines.github.graphql import MOST, GraphQL, Json
+from dlt_pipelines.http import HeadwaterError, NotFoundError
 from dlt_pipelines.ledger import ResourceRun, SyncRun
 from dlt_pipelines.pipeline import EVENTS, keep_newest
 from dlt_pipelines.raw_event import to_batches
@@ -26,7 +27,70 @@ from dlt_pipelines.raw_event import to_batches
 SETTLING_SECONDS: Final = 60
 
 Records = Mapping[str, list[Json]]
+Rows = dict[str, dict[str, Any]]
+Key = tuple[str, ...]
 Split = Callable[["Nested", ResourceRun, Json], Records]
+
+
+# The variables of the request for several kinds, where none is asked for.
+NOTHING_ASKED: Final[Json] = {
+    **dict.fromkeys(("details", "reviews", "threads", "files", "commits"), False),
+    "pulls": [],
+    "runs": [],
+    "deployments": [],
+    **dict.fromkeys(("hasPulls", "hasRuns", "hasDeployments"), False),
+}
+
+
+@dataclass
+class Together:
+    """Changed objects of several kinds, read in one request where they are few.
+
+    Whoever is asked for first takes along what waits. Should that be refused, or too much, each
+    kind is read on its own, and its error is its own.
+    """
+
+    graphql: GraphQL
+    _waiting: dict[Key, tuple[Nested, pa.Table]] = field(default_factory=dict)
+
+    def note(self, nested: Nested, changed: pa.Table) -> None:
+        """These will be asked for: they may be, with others, before their turn."""
+        self._waiting[_key(changed)] = (nested, changed)
+
+    def read(self, first: Nested, changed: pa.Table) -> None:
+        """Read a batch, and with it those that wait, as far as they are a hundred objects."""
+        self._waiting.pop(_key(changed), None)
+        batches = {first.alias: (first, _key(changed), first.rows_of(changed))}
+        room = MOST - changed.num_rows
+        for key, (nested, other) in [*self._waiting.items()]:
+            if nested.alias not in batches and other.num_rows <= room:
+                del self._waiting[key]
+                batches[nested.alias] = (nested, key, nested.rows_of(other))
+                room -= other.num_rows
+        asked = {alias: rows for alias, (_, _, rows) in batches.items() if rows}
+        answers = self._ask(first, batches, asked) if len(asked) > 1 else {}
+        for alias, (nested, key, rows) in batches.items():
+            found = zip(rows, answers[alias], strict=True) if alias in answers else None
+            nested.keep(key, rows, found or nested.fetch(rows))
+
+    def _ask(
+        self,
+        first: Nested,
+        batches: Mapping[str, tuple[Nested, Key, Rows]],
+        asked: Mapping[str, Rows],
+    ) -> Mapping[str, list[Json | None]]:
+        """The objects of each kind that is asked for, by its alias; nothing if it went wrong."""
+        variables: Json = dict(NOTHING_ASKED)
+        for alias, rows in asked.items():
+            variables |= batches[alias][0].variables
+            variables |= {alias: list(rows), f"has{alias.capitalize()}": True}
+        run = first.sync.account(first.names[0])
+        try:
+            return self.graphql.ask(
+                run, "changed", "Changed", variables, can_ask_less=True, accept_missing=True
+            )
+        except HeadwaterError:
+            return {}
 
 
 @dataclass
@@ -46,8 +110,10 @@ class Nested:
     variables: Mapping[str, Any]
     split: Split
     is_live: bool
+    together: Together
+    alias: str
     key: str = "id"
-    _waiting: dict[tuple[str, ...], dict[str, list[pa.Table]]] = field(default_factory=dict)
+    _waiting: dict[Key, dict[str, list[pa.Table]]] = field(default_factory=dict)
 
     def resources(self, leader: DltResource) -> list[DltResource]:
         """One transformer for each resource that is wanted."""
@@ -56,9 +122,9 @@ class Nested:
     def _transformer(self, name: str) -> DltResource:
         @dlt.transformer(name=name, **EVENTS)
         def rows(changed: pa.Table) -> Iterator[pa.Table]:
-            key = tuple(changed["event_id"].to_pylist())
+            key = _key(changed)
             if key not in self._waiting:
-                self._waiting[key] = self._read(changed)
+                self.together.read(self, changed)
             found = self._waiting[key]
             tables = found.pop(name)
             if not found:
@@ -67,12 +133,25 @@ class Nested:
 
         return rows
 
-    def _read(self, changed: pa.Table) -> dict[str, list[pa.Table]]:
+    def note(self, changed: pa.Table) -> None:
+        """A batch of changed objects is on its way here."""
+        if self.names:
+            self.together.note(self, changed)
+
+    def rows_of(self, changed: pa.Table) -> Rows:
+        """The objects of a batch that have to be read, by their global id."""
+        return {_node_id(row["payload"]): row for row in self._unsettled(changed)}
+
+    def fetch(self, rows: Rows) -> Iterator[tuple[str, Json | None]]:
+        """The objects themselves, None for one that is gone."""
         run = self.sync.account(self.names[0])
-        rows = {_node_id(row["payload"]): row for row in self._unsettled(changed)}
+        return self.graphql.nodes(run, self.document, self.operation, list(rows), self.variables)
+
+    def keep(self, key: Key, rows: Rows, found: Iterable[tuple[str, Json | None]]) -> None:
+        """Take the objects of a batch apart, for the transformers of its resources."""
+        run = self.sync.account(self.names[0])
         records: dict[str, list[bytes]] = {name: [] for name in self.names}
         times: dict[str, dict[str, datetime]] = {name: {} for name in self.names}
-        found = self.graphql.nodes(run, self.document, self.operation, list(rows), self.variables)
         for node_id, node in found:
             row = rows[node_id]
             if node is None:  # Gone since it was listed; the rest of the run is not.
@@ -82,7 +161,7 @@ class Nested:
                 for part in parts:
                     records[name].append(msgspec.json.encode(part))
                     times[name][str(part[self.key])] = _time_of(part) or row["occurred_at"]
-        return {
+        self._waiting[key] = {
             name: list(
                 to_batches(
                     records[name], self.sync.account(name), _keys_with(self.key, times[name])
@@ -129,99 +208,8 @@ class Nested:
         )
 
 
-def pull_request_parts(graphql: GraphQL, sync: SyncRun, is_live: bool) -> Nested:
-    """Details, reviews, threads, files and commits of pull requests."""
-    flags = {
-        "details": "pull_request_details",
-        "reviews": "reviews",
-        "threads": "review_threads",
-        "files": "pull_request_files",
-        "commits": "pull_request_commits",
-    }
-    return Nested(
-        graphql,
-        sync,
-        "pull_requests",
-        tuple(name for name in flags.values() if name in sync.resources),
-        "pull_requests",
-        "PullRequests",
-        {flag: name in sync.resources for flag, name in flags.items()},
-        _split_pull_request,
-        is_live,
-    )
-
-
-def workflow_jobs(graphql: GraphQL, sync: SyncRun, is_live: bool) -> Nested:
-    """The jobs of workflow runs."""
-    return Nested(
-        graphql,
-        sync,
-        "workflow_runs",
-        tuple(name for name in ("workflow_jobs",) if name in sync.resources),
-        "workflow_jobs",
-        "WorkflowJobs",
-        {},
-        _split_run,
-        is_live,
-        key="databaseId",
-    )
-
-
-def deployment_statuses(graphql: GraphQL, sync: SyncRun, is_live: bool) -> Nested:
-    """The statuses of deployments."""
-    return Nested(
-        graphql,
-        sync,
-        "deployments",
-        tuple(name for name in ("deployment_statuses",) if name in sync.resources),
-        "deployment_statuses",
-        "DeploymentStatuses",
-        {},
-        _split_deployment,
-        is_live,
-    )
-
-
-def _split_pull_request(nested: Nested, run: ResourceRun, pull: Json) -> Records:
-    identity = {"id": pull["id"], "number": pull["number"], "updatedAt": pull["updatedAt"]}
-    records: dict[str, list[Json]] = {}
-    if "reviews" in pull:
-        records["reviews"] = nested.rest_of(run, pull, "reviews")
-    if "reviewThreads" in pull:
-        threads = nested.rest_of(run, pull, "reviewThreads")
-        for thread in threads:
-            comments = nested.rest_of(run, thread, "comments", "ThreadPage")
-            thread["comments"] = {"totalCount": len(comments), "nodes": comments}
-        records["review_threads"] = threads
-    if "files" in pull:
-        # Null where GitHub cannot compute the difference, for instance of a vanished fork.
-        files = nested.rest_of(run, pull, "files") if pull["files"] else []
-        records["pull_request_files"] = [{**identity, "files": files}]
-    if "commits" in pull:
-        commits = [item["commit"] for item in nested.rest_of(run, pull, "commits")]
-        records["pull_request_commits"] = [{**identity, "commits": commits}]
-    if "state" in pull:
-        for name in ("reviewRequests", "closingIssuesReferences"):
-            if pull[name]:
-                items = nested.rest_of(run, pull, name)
-                pull[name] = {"totalCount": len(items), "nodes": items}
-        lists = ("__typename", "reviews", "reviewThreads", "files", "commits")
-        details = {key: value for key, value in pull.items() if key not in lists}
-        records["pull_request_details"] = [details]
-    return records
-
-
-def _split_run(nested: Nested, run: ResourceRun, workflow_run: Json) -> Records:
-    suite = workflow_run["checkSuite"]
-    jobs = nested.rest_of(run, suite, "checkRuns", "JobPage") if suite["checkRuns"] else []
-    identity = {"id": workflow_run["id"], "databaseId": workflow_run["databaseId"]}
-    return {"workflow_jobs": [{**job, "run": identity} for job in jobs]}
-
-
-def _split_deployment(nested: Nested, run: ResourceRun, deployment: Json) -> Records:
-    if not deployment["statuses"]:
-        return {"deployment_statuses": []}
-    return {"deployment_statuses": nested.rest_of(run, deployment, "statuses", "StatusPage")}
+def _key(changed: pa.Table) -> Key:
+    return tuple(changed["event_id"].to_pylist())
 
 
 class _Listed(msgspec.Struct):

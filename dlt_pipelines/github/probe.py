@@ -2,16 +2,103 @@
 
 Newest issue, pull request, discussion, release and deployment, heads of branches, counts. What it
 cannot see (an edited label, a scheduled workflow run, a deleted comment) waits for the daily visit.
+A visit of the same run asks for nothing that the probe has already answered (`Facts`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 import msgspec
 
+from dlt_pipelines.github.code import Head
 from dlt_pipelines.github.graphql import MOST, document, endpoint
 from dlt_pipelines.http import Client, HeadwaterError, Meter, TransientError
+
+# Of these the number of objects is in every answer, by the resource's name.
+COUNTED: Final = (
+    "tags",
+    "issues",
+    "pull_requests",
+    "discussions",
+    "releases",
+    "deployments",
+    "labels",
+    "milestones",
+)
+
+
+class _Count(msgspec.Struct, rename="camel"):
+    total_count: int
+
+
+class _Object(msgspec.Struct):
+    oid: str
+
+
+class _Commit(msgspec.Struct):
+    oid: str
+    tree: _Object | None = None
+
+
+class _Ref(msgspec.Struct):
+    name: str
+    target: _Commit | None = None
+
+
+class _Refs(msgspec.Struct, rename="camel"):
+    total_count: int
+    nodes: list[_Ref]
+
+
+class Facts(msgspec.Struct, rename="camel", omit_defaults=True):
+    """What a probe found out of one repository; everything is unknown where none was made."""
+
+    default_branch_ref: _Ref | None = None
+    heads: _Refs | None = None
+    tags: _Count | None = None
+    issues: _Count | None = None
+    pull_requests: _Count | None = None
+    discussions: _Count | None = None
+    releases: _Count | None = None
+    deployments: _Count | None = None
+    labels: _Count | None = None
+    milestones: _Count | None = None
+
+    @classmethod
+    def of(cls, found: bytes) -> Facts:
+        """What an answer of `probe` for one repository says."""
+        return msgspec.json.decode(found, type=cls) if found else cls()
+
+    def head(self, branch: str) -> Head | None:
+        """What a branch points to (empty name: the default branch), where that is known."""
+        refs = self.heads.nodes if self.heads else []
+        named = next((ref for ref in refs if ref.name == branch), None)
+        ref = named if branch else self.default_branch_ref
+        if ref is None or ref.target is None or ref.target.tree is None:
+            return None
+        return Head(ref.target.oid, ref.target.tree.oid)
+
+    @property
+    def has_no_branch(self) -> bool:
+        """Whether nothing was ever pushed."""
+        return self.heads is not None and not self.heads.total_count
+
+    @property
+    def empty(self) -> frozenset[str]:
+        """The resources of which there are no objects."""
+        names = {
+            name for name in COUNTED if (count := getattr(self, name)) and not count.total_count
+        }
+        if "pull_requests" in names:
+            names |= {"review_comments"}
+        # REST's issues are pull requests too.
+        if not {"issues", "pull_requests"} <= names:
+            names -= {"issues"}
+        else:
+            names |= {"issue_comments", "issue_events"}
+        return frozenset(names)
 
 
 def probe(client: Client, names: Sequence[str], meter: Meter) -> Mapping[str, bytes]:

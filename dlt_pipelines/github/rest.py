@@ -50,12 +50,14 @@ class Repository:
     """One repository's (or organization's) listings; paths are relative to `root`.
 
     Where a `state` is given, what a listing answered is remembered in it by its ETag, and what has
-    not changed since is not read again: the answer 304 costs no quota.
+    not changed since is not read again: the answer 304 costs no quota. `empty` are the resources
+    that a probe has just found to have no objects: their listings are not asked for.
     """
 
     client: Client
     name: str
     root: str
+    empty: frozenset[str] = frozenset()
 
     def get(
         self, run: ResourceRun, path: str, shape: type[T], params: Params | None = None
@@ -84,6 +86,8 @@ class Repository:
     ) -> Iterator[msgspec.Raw] | None:
         """Every record of a complete listing; None where no page of it has changed."""
         query = {"per_page": PER_PAGE, **params}
+        if self.is_empty(run, state):
+            return None if state and state.get("listed") == 0 else iter(())
         if state is None:
             return self.fetch_all(run, path, query)
         first = self.get_if_changed(run, path, list[msgspec.Raw], query, state)
@@ -98,6 +102,18 @@ class Repository:
             etags.clear()
             first = self.get(run, path, list[msgspec.Raw], query)
         return self._remembered(run, first, state)
+
+    def is_empty(self, run: ResourceRun, state: State | None) -> bool:
+        """Whether a resource needs no request, since it is known to have no objects.
+
+        What its listing answered before is forgotten: the same answer is news when it comes back.
+        """
+        if run.resource not in self.empty:
+            return False
+        for name in ("etags", "pages"):
+            (state or {}).pop(name, None)
+        run.meter.requests_saved += 1
+        return True
 
     def _remembered(
         self, run: ResourceRun, page: Page[list[msgspec.Raw]], state: State
@@ -138,6 +154,8 @@ class Repository:
         Nothing at all where the first page is known. `items` names the list in pages that are
         objects.
         """
+        if self.is_empty(run, state):
+            return
         for page in self._pages(run, path, params, state, items):
             for record in page.data:
                 if is_old(bytes(record)):
@@ -158,6 +176,8 @@ class Repository:
         The newest hundred come first, in one answer: nothing is read where they are known, and
         nothing else where they reach back to `since`.
         """
+        if self.is_empty(run, state):
+            return
         if state is not None:
             query = {**params, "sort": "updated", "direction": "desc", "per_page": PER_PAGE}
             newest = self.get_if_changed(run, path, list[msgspec.Raw], query, state)
@@ -287,7 +307,9 @@ def listing(
         sync,
         lambda run, state: repository.fetch_listing(run, path, params, state),
         read_keys,
-        f"GET {repository.root}{path}: 200 with no items",
+        "GraphQL, repository: totalCount 0"
+        if name in repository.empty
+        else f"GET {repository.root}{path}: 200 with no items",
     )
 
 

@@ -43,14 +43,15 @@ import msgspec
 import pyarrow as pa
 from dlt.extract import DltResource
 
-from dlt_pipelines.github import nested
+from dlt_pipelines.github import parts
 from dlt_pipelines.github.auth import API_HEADERS, tokens_of
 from dlt_pipelines.github.code_resources import code_resources
 from dlt_pipelines.github.commits import Heads, commits_within, walk_commits
 from dlt_pipelines.github.discussions import discussions
 from dlt_pipelines.github.graphql import GraphQL
+from dlt_pipelines.github.nested import Nested, Together
 from dlt_pipelines.github.organization import open_organization
-from dlt_pipelines.github.probe import probe
+from dlt_pipelines.github.probe import Facts, probe
 from dlt_pipelines.github.reconcile import reconcile
 from dlt_pipelines.github.rest import (
     PER_PAGE,
@@ -134,16 +135,19 @@ def open_container(request: SyncRequest, sync: SyncRun) -> Iterator[Iterable[Dlt
 
 def open_repository(client: Client, request: SyncRequest, sync: SyncRun) -> list[DltResource]:
     """The resources of one repository."""
-    repository = Repository(client, request.container, f"/repos/{request.container}")
+    facts = Facts.of(request.probed)
+    root = f"/repos/{request.container}"
+    repository = Repository(client, request.container, root, facts.empty)
     graphql = GraphQL(client)
-    heads = Heads(repository, request.is_live)
+    heads = Heads(repository, request.is_live, facts)
     about = About(repository, request.is_live)
     whole = repositories(about, sync.account("repositories"))
+    together = Together(graphql)
     pulls = pull_requests(repository, request, sync.account("pull_requests"))
-    runs = recent(
-        "workflow_runs", repository, request, sync, "/actions/runs", _numbered_keys, "workflow_runs"
-    )
-    deployments = recent("deployments", repository, request, sync, "/deployments", _updated_keys)
+    jobs = parts.workflow_jobs(together, sync, request.is_live)
+    statuses = parts.deployment_statuses(together, sync, request.is_live)
+    runs = recent(jobs, repository, request, sync, "/actions/runs", _numbered_keys, "workflow_runs")
+    deployments = recent(statuses, repository, request, sync, "/deployments", _updated_keys)
     return [
         whole,
         whole | repository_counts(sync.account("repository_counts"), request.is_live),
@@ -158,11 +162,11 @@ def open_repository(client: Client, request: SyncRequest, sync: SyncRun) -> list
         updated("review_comments", repository, sync, request, "/pulls/comments"),
         issue_events(repository, request, sync.account("issue_events")),
         pulls,
-        *nested.pull_request_parts(graphql, sync, request.is_live).resources(pulls),
+        *parts.pull_request_parts(together, sync, request.is_live).resources(pulls),
         runs,
-        *nested.workflow_jobs(graphql, sync, request.is_live).resources(runs),
+        *jobs.resources(runs),
         deployments,
-        *nested.deployment_statuses(graphql, sync, request.is_live).resources(deployments),
+        *statuses.resources(deployments),
         *discussions(graphql, about, request, sync, request.cursor(OVERLAP_SECONDS)),
         commits(repository, sync.account("commits"), request, heads),
         *code_resources(repository, about, request, sync, heads),
@@ -260,7 +264,7 @@ def issue_events(repository: Repository, request: SyncRequest, run: ResourceRun)
 
 
 def recent(
-    name: str,
+    nested: Nested,
     repository: Repository,
     request: SyncRequest,
     sync: SyncRun,
@@ -271,11 +275,12 @@ def recent(
     """Objects that are listed by creation and change afterwards, as far back as they still may.
 
     The far look back is taken once a day, the near one at every sync. What has not changed is
-    dropped when it is loaded; a cursor on the change would lose what is seen late.
+    dropped when it is loaded; a cursor on the change would lose what is seen late. `nested` is what
+    hangs on them.
     """
-    run = sync.account(name)
+    run = sync.account(nested.leader)
 
-    @dlt.resource(name=name, **EVENTS)
+    @dlt.resource(name=nested.leader, **EVENTS)
     def rows() -> Iterator[pa.Table]:
         state = dlt.current.resource_state() if request.is_live else {}
         now = datetime.now(UTC)
@@ -298,6 +303,7 @@ def recent(
         for batch in to_batches(records, run, read_keys, rows_at_once=PER_PAGE):
             state.pop("unfinished_since", None)
             unfinished += _unfinished(batch)
+            nested.note(batch)
             yield batch
         if unfinished:
             state["unfinished_since"] = min(unfinished).isoformat()
@@ -325,7 +331,8 @@ def commits(repository: Repository, run: ResourceRun, request: SyncRequest, head
             head = heads.of(run, branch)
             if head is None:
                 continue
-            records = walk_commits(repository, run, head, known.get(branch))
+            newest = heads.newest(branch)
+            records = walk_commits(repository, run, head, known.get(branch), newest)
             yield from to_batches(records, run, _commit_keys)
             known[branch] = head.commit
 

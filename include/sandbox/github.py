@@ -51,8 +51,8 @@ from include.sandbox.github_listings import (
     Listing,
     select,
 )
-from include.sandbox.github_objects import to_full_pull_request
 from include.sandbox.github_organizations import GitHubOrganizations
+from include.sandbox.github_pulls import GitHubPulls
 from include.sandbox.limits import Limits
 from include.sandbox.replies import GITHUB_DOCS, JSON_UTF8, github_error, json_response
 from include.sandbox.workspace import GitHubRepository, Workspace
@@ -70,6 +70,7 @@ class GitHub:
         self.access = Access(workspace, limits)
         self._code = GitHubCode(limits, self._repository, self.access.is_known)
         self._actions = GitHubActions(self._repository)
+        self._pulls = GitHubPulls(self._pull_request)
         self._organizations = GitHubOrganizations(workspace, self.access)
         self._apps = GitHubApps(workspace, self.access.install)
         self._graphql = GitHubGraphQL(workspace, self.access)
@@ -98,10 +99,10 @@ class GitHub:
             f"{repo}/pulls/comments/{{id:int}}": self._one("review_comments"),
             f"{repo}/releases": self._releases,
             f"{repo}/collaborators": self._collaborators,
-            f"{repo}/pulls/{{number:int}}": self._pull_request,
             **{f"{repo}{path}": self._listing(listing) for path, listing in listings.items()},
             **self._code.endpoints(repo),
             **self._actions.endpoints(repo),
+            **self._pulls.endpoints(repo),
             **self._organizations.endpoints(),
         }
         return [
@@ -234,19 +235,9 @@ class GitHub:
         prefix = request.url.path.split("/repos/", 1)[0]
         return f"{prefix}/repositories/{repository.repository['id']}/issues/{found[2]}"
 
-    def _pull_request(self, request: Request) -> dict[str, Any]:
-        repository = self._repository(request)
-        number = request.path_params["number"]
-        pull: dict[str, Any] = msgspec.json.decode(
-            self._numbered(repository, ("pull_requests",), number)
-        )
-        return to_full_pull_request(
-            pull,
-            comments=len(select(repository.issue_comments, ISSUE_COMMENTS_OF_ISSUE, {}, number)),
-            review_comments=len(
-                select(repository.review_comments, REVIEW_COMMENTS_OF_PULL, {}, number)
-            ),
-        )
+    def _pull_request(self, request: Request) -> tuple[GitHubRepository, bytes]:
+        repository, number = self._repository(request), request.path_params["number"]
+        return repository, self._numbered(repository, ("pull_requests",), number)
 
     def _numbered(self, repository: GitHubRepository, kinds: Iterable[str], number: int) -> bytes:
         for kind in kinds:

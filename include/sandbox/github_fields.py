@@ -288,6 +288,12 @@ def optional_name(thing: Thing, info: GraphQLResolveInfo) -> str | None:
     return str(name) if name is not None else None
 
 
+@field("User.isSiteAdmin")
+def is_site_admin(thing: Thing, info: GraphQLResolveInfo) -> bool:
+    """Whether an account is GitHub's own staff."""
+    return bool(thing.row.get("site_admin"))
+
+
 @field("User.email")
 def email(thing: Thing, info: GraphQLResolveInfo) -> str:
     """A public address; empty without one."""

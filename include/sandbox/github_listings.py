@@ -37,9 +37,16 @@ class Keys(msgspec.Struct):
     submitted_at: str | None = None
     due_on: str | None = None
     comments: int | None = None
+    open_issues: int = 0
+    closed_issues: int = 0
     issue_url: str | None = None
     pull_request_url: str | None = None
     issue: Issue | None = None
+
+    @property
+    def all_issues(self) -> int:
+        """How many issues a milestone has."""
+        return self.open_issues + self.closed_issues
 
 
 Row = tuple[Keys, bytes]
@@ -63,7 +70,8 @@ class Listing:
     `sorts` maps values of `sort` to keys; `by_default` orders where `sort` is absent. `parent` is
     the number of the issue or pull request a row belongs to, which must exist in one of the kinds
     `parents`. `without` names a field that the listing leaves out. `unserved` are documented
-    parameters that are refused.
+    parameters that are refused. `other_sorts` are values of `sort` that its contract does not name
+    and GitHub takes for the default.
     """
 
     kind: str
@@ -77,6 +85,7 @@ class Listing:
     parents: tuple[str, ...] = ()
     without: str | None = None
     unserved: tuple[str, ...] = ()
+    other_sorts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -107,7 +116,9 @@ def select(
         InvalidParameterError: a parameter has a value that GitHub would refuse.
     """
     refuse(listing.unserved, query)
-    sort = one_of("sort", query, tuple(listing.sorts)) if listing.sorts else None
+    sorts = (*listing.sorts, *listing.other_sorts)
+    sort = one_of("sort", query, sorts) if sorts else None
+    sort = None if sort in listing.other_sorts else sort
     direction = one_of("direction", query, ("asc", "desc")) if listing.sorts else None
     state = one_of("state", query, ("open", "closed", "all")) if listing.has_states else "all"
     since = timestamp("since", query) if listing.has_since else None
@@ -259,6 +270,7 @@ ISSUE_NUMBER: SortKey = lambda keys: number_in(keys.issue_url)  # noqa: E731
 PULL_NUMBER: SortKey = lambda keys: number_in(keys.pull_request_url)  # noqa: E731
 EVENT_NUMBER: SortKey = lambda keys: keys.issue.number if keys.issue else None  # noqa: E731
 DUE_ON: SortKey = lambda keys: keys.due_on  # noqa: E731
+COMPLETENESS: SortKey = lambda keys: keys.closed_issues / max(1, keys.all_issues)  # noqa: E731
 
 ISSUES = Listing(
     "issues",
@@ -308,8 +320,10 @@ LABELS = Listing("labels")
 MILESTONES = Listing(
     "milestones",
     by_default=DUE_ON,
-    sorts={"due_on": DUE_ON},
-    descending_when_sorted={"due_on": False},
+    sorts={"due_on": DUE_ON, "completeness": COMPLETENESS},
+    descending_when_sorted={"due_on": False, "completeness": False},
+    # Airbyte's source-github asks for it.
+    other_sorts=("updated",),
     has_states=True,
 )
 RELEASES = Listing("releases", by_default=CREATED, descending_by_default=True)

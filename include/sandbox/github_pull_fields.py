@@ -63,6 +63,24 @@ def mergeable(thing: Thing, info: GraphQLResolveInfo) -> str:
     return known.get(thing.row.get("mergeable"), "UNKNOWN")  # type: ignore[arg-type]
 
 
+@field("PullRequest.canBeRebased")
+def can_be_rebased(thing: Thing, info: GraphQLResolveInfo) -> bool:
+    """Whether it can be rebased, as far as that is known."""
+    return bool(thing.row.get("rebaseable"))
+
+
+@field("PullRequest.maintainerCanModify")
+def maintainer_can_modify(thing: Thing, info: GraphQLResolveInfo) -> bool:
+    """Whether the repository's maintainers may push to its branch."""
+    return bool(thing.row.get("maintainer_can_modify"))
+
+
+@field("PullRequest.mergeStateStatus")
+def merge_state_status(thing: Thing, info: GraphQLResolveInfo) -> str:
+    """Whether it could be merged now, where that is known."""
+    return str(thing.row.get("mergeable_state") or "unknown").upper()
+
+
 @field("PullRequest.mergedBy")
 def merged_by(thing: Thing, info: GraphQLResolveInfo) -> Thing | None:
     """Who merged it: by its own row, or by the event."""

@@ -16,6 +16,8 @@ from include.sandbox.github_nodes import Thing, commit_thing, whole_commit
 from include.sandbox.github_objects import HTML_URL
 
 DATES: Final = "%(refname) %(committerdate:iso-strict) %(*committerdate:iso-strict)"
+EMPTY_TREE: Final = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+"""What git calls a tree of no files."""
 
 
 def to_ref(ref: Ref) -> Json:
@@ -126,13 +128,13 @@ def ref_target(thing: Thing, info: GraphQLResolveInfo) -> Thing | None:
     return thing.of("Tag", thing.row)
 
 
-@field("Tag.oid", "Commit.oid")
+@field("Tag.oid", "Commit.oid", "Tree.oid")
 def oid(thing: Thing, info: GraphQLResolveInfo) -> str:
     """The SHA of a git object."""
     return str(thing.row["sha"])
 
 
-@field("Tag.abbreviatedOid", "Commit.abbreviatedOid")
+@field("Tag.abbreviatedOid", "Commit.abbreviatedOid", "Tree.abbreviatedOid")
 def abbreviated_oid(thing: Thing, info: GraphQLResolveInfo) -> str:
     """The beginning of the SHA of a git object."""
     return str(thing.row["sha"])[:7]
@@ -193,6 +195,25 @@ def commit_id(thing: Thing, info: GraphQLResolveInfo) -> str:
     sha = thing.row["sha"]
     recorded = thing.home.commits.get(sha) if "node_id" not in thing.row else thing.row
     return str((recorded or {}).get("node_id") or to_node_id("C", thing.home.name, sha))
+
+
+@field("Commit.tree")
+def tree(thing: Thing, info: GraphQLResolveInfo) -> Thing:
+    """What the repository held at a commit; of one that is gone nothing is known: no files."""
+    known = whole_commit(thing)["commit"].get("tree") or {"sha": EMPTY_TREE}
+    return thing.of("Tree", {"sha": known["sha"], "commit": thing.row["sha"]})
+
+
+@field("Tree.id")
+def tree_id(thing: Thing, info: GraphQLResolveInfo) -> str:
+    """A tree's global id."""
+    return to_node_id("T", thing.home.name, thing.row["sha"])
+
+
+@field("Tree.commitUrl")
+def tree_url(thing: Thing, info: GraphQLResolveInfo) -> str:
+    """The page of a tree."""
+    return f"{HTML_URL}/{thing.home.name}/tree/{thing.row['sha']}"
 
 
 @field("Commit.url", "Commit.commitUrl")

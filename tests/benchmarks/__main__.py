@@ -27,7 +27,8 @@ from rich.table import Table
 from include import demo, steps
 from include.sandbox import Workspace
 from include.settings import ROOT, Settings
-from tests.benchmarks import contenders, github_readers, peers, sync_requests
+from tests.benchmarks import big_workspaces, contenders, github_readers, peers, sync_requests
+from tests.benchmarks.busy_repository import busy
 from tests.benchmarks.contenders import Clock, Measured
 from tests.benchmarks.github_requests import ReaderError, Syncs, demo_repositories, fleet, measure
 from tests.benchmarks.records import Records
@@ -47,9 +48,11 @@ class Sizes:
     changed: int = 1_000
     repeats: int = 3
     repositories: int = 50
+    linear_issues: int = 20_000
+    notion_pages: int = 3_000
 
 
-QUICK = Sizes(2_000, 5_000, 500, 100, 1, 3)
+QUICK = Sizes(2_000, 5_000, 500, 100, 1, 3, 500, 50)
 
 
 @dataclass(frozen=True)
@@ -235,6 +238,7 @@ def count_github_requests(bench: Benchmark) -> list[Row]:
     served: dict[str, Callable[[], Workspace]] = {
         "the demo's repositories": demo_repositories,
         f"{count} repositories": lambda: fleet(count),
+        "one busy repository": busy,
     }
     for number, (name, made) in enumerate(served.items()):
         folder = bench.folder / f"github_requests-{number}"
@@ -250,7 +254,7 @@ def count_github_requests(bench: Benchmark) -> list[Row]:
                 continue
             console.print(f"  {peer}, {name}: {theirs}")
             what = f"{name}: requests of {peer} beside Headwater's"
-            rows += ratios(what, ours, theirs, is_fleet=made is not demo_repositories)
+            rows += ratios(what, ours, theirs, is_fleet=number == 1)
     return rows
 
 
@@ -266,6 +270,34 @@ def ratios(what: str, ours: Syncs, theirs: Syncs, *, is_fleet: bool) -> list[Row
         wanted = (f"at least {target} times", times >= target) if target else ("", None)
         rows.append(Row(f"{what}, {sync}", value, *wanted))
     return rows
+
+
+def sync_big_workspaces(bench: Benchmark) -> list[Row]:
+    """Memory, requests and speed of a first sync of big Linear and Notion workspaces."""
+    rows = []
+    for source, count, things in (
+        ("linear", bench.sizes.linear_issues, "issues with 2 comments each"),
+        ("notion", bench.sizes.notion_pages, "pages of 120 blocks"),
+    ):
+        peaks = {}
+        for size in (max(1, count // 4), count):
+            folder = fresh(bench.folder / f"big-{source}-{size}")
+            measured, requests = big_workspaces.sync(source, size, folder)
+            peaks[size] = measured.peak_bytes
+            console.print(f"  {source}: {size:,} {things}: {measured}, {requests:,} requests")
+        what = f"first sync of {count:,} {things} ({source})"
+        value = f"{measured.rate:,.0f} records/s, {requests:,} requests, {mebibytes(peaks[count])}"
+        rows.append(Row(what, value))
+        growth = peaks[count] / min(peaks.values())
+        ratio = f"{growth:.2f} ({mebibytes(min(peaks.values()))} for a quarter)"
+        rows.append(
+            Row(f"{what}: memory beside a quarter of it", ratio, "at most 1.5", growth <= 1.5)
+        )
+    return rows
+
+
+def mebibytes(count: int) -> str:
+    return f"{count / 2**20:,.0f} MiB"
 
 
 def transform(bench: Benchmark) -> list[Row]:
@@ -320,6 +352,7 @@ BENCHMARKS: dict[str, Callable[[Benchmark], list[Row]]] = {
     "merge": merge,
     "requests": count_requests,
     "github_requests": count_github_requests,
+    "big_workspaces": sync_big_workspaces,
     "transform": transform,
 }
 

@@ -2,8 +2,8 @@
 
 The peers are installed from the package registry, pinned, each in an environment that stays for the
 next run. Both read less than Headwater does, which is in their favour: no discussions, no wiki, no
-threads of reviews, no files of commits, no files and commits of pull requests; Airbyte no contents
-and no statuses of deployments either, nor what UNSERVED names; PyGithub no members of teams.
+threads of reviews, no files of commits; Airbyte no contents, no statuses of deployments and no
+files of pull requests either; PyGithub no members of teams.
 """
 
 from __future__ import annotations
@@ -37,10 +37,15 @@ STREAMS: Final = {
     "tags": "tags",
     "collaborators": "collaborators",
     "issue_labels": "labels",
+    "issue_milestones": "milestones",
+    "releases": "releases",
     "issues": "issues",
     "comments": "issue_comments",
     "issue_events": "issue_events",
     "pull_requests": "pull_requests",
+    "pull_request_commits": "pull_request_commits",
+    "pull_request_stats": "pull_request_details",
+    "reviews": "reviews",
     "review_comments": "review_comments",
     "commits": "commits",
     "workflow_runs": "workflow_runs",
@@ -50,10 +55,6 @@ STREAMS: Final = {
     "teams": "teams",
     "team_members": "team_members",
 }
-# What Headwater reads too, but with addresses or fields that the sandbox does not serve.
-UNSERVED: Final = frozenset(
-    {"issue_milestones", "pull_request_commits", "pull_request_stats", "releases", "reviews"}
-)
 # What Headwater does not read at all, or reads as part of something else.
 LEFT_OUT: Final = frozenset(
     {
@@ -190,11 +191,7 @@ class PyGithub:
 
 def compared() -> str:
     """Which streams of Airbyte's source are compared, and which are not, in words."""
-    parts = {
-        "": STREAMS,
-        "read by both, but not served by the sandbox: ": UNSERVED,
-        "not read by Headwater as such: ": LEFT_OUT,
-    }
+    parts = {"": STREAMS, "not read by Headwater as such: ": LEFT_OUT}
     return "; ".join(f"{what}{', '.join(sorted(names))}" for what, names in parts.items())
 
 
@@ -205,7 +202,7 @@ def catalog_of(streams: list[dict[str, Any]], organizations: Collection[str]) ->
         ReaderError: the source has other streams than this comparison knows.
     """
     names = {stream["name"] for stream in streams}
-    if unknown := names ^ (set(STREAMS) | UNSERVED | LEFT_OUT):
+    if unknown := names ^ (set(STREAMS) | LEFT_OUT):
         raise ReaderError(f"source-github: streams {sorted(unknown)} are not accounted for")
     of_owner = {"organizations", "teams", "team_members"} if not organizations else set()
     return {

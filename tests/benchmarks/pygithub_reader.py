@@ -91,11 +91,12 @@ def read_talk(repository: Any, state: State) -> None:
 
 
 def read_pull_requests(repository: Any, state: State) -> None:
-    """Pull requests; their size and reviews if they have changed."""
+    """Pull requests; their size, reviews, commits and files if they have changed."""
     listing = repository.get_pulls(state="all", sort="updated", direction="desc")
     for pull in newer(listing, state, "pull", "updated_at"):
         _ = pull.additions  # PyGithub asks for the whole pull request.
-        drain(pull.get_reviews())
+        for part in (pull.get_reviews(), pull.get_commits(), pull.get_files()):
+            drain(part)
 
 
 def read_code(repository: Any, state: State) -> None:

@@ -12,6 +12,14 @@ import pytest
 from dlt_pipelines import SOURCES
 from include.sandbox import Sandbox
 from include.sandbox.workspace import DEFAULT_TOKEN
+from tests.benchmarks.busy_repository import (
+    DEPLOYMENTS,
+    ISSUES,
+    JOBS_PER_RUN,
+    PULL_REQUESTS,
+    RUNS,
+    busy,
+)
 from tests.benchmarks.github_readers import STREAMS, Headwater
 from tests.benchmarks.github_requests import (
     ReaderError,
@@ -105,6 +113,22 @@ def test_headwater_reads_all_of_the_fleet_and_then_asks_for_no_repository_of_it(
     }
     # The probe of all repositories, the organization, and its teams.
     assert syncs.again == Tally(api=3, not_modified=1, git=0, archives=0, graphql=2)
+
+
+def test_headwater_reads_all_of_a_busy_repository(tmp_path: Path) -> None:
+    measure(Headwater(), busy(), tmp_path / "headwater")
+
+    assert {
+        kind: count for kind, _, count in read(tmp_path / "headwater" / "warehouse.duckdb")
+    } == {
+        "issues": ISSUES + PULL_REQUESTS,
+        "pull_requests": PULL_REQUESTS,
+        "reviews": PULL_REQUESTS,
+        "workflow_jobs": RUNS * JOBS_PER_RUN,
+        "deployments": DEPLOYMENTS,
+        "discussions": 40,
+        "discussion_comments": 40,
+    }
 
 
 def test_every_stream_that_is_compared_is_one_that_headwater_reads() -> None:

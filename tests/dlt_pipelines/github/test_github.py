@@ -248,10 +248,10 @@ def test_commits_of_a_push_arrive_and_a_force_push_keeps_what_was(installed):
     installation = installed(github(commits=line))
     options = {"resources": ["commits"]}
     installation.sync(**options)
-    assert paths(installation) == ["/commits", "/commits"]
+    assert paths(installation) == ["/commits"]
     repo(installation).commits.upsert(commit(4, 3))
     installation.sync(**options)
-    assert paths(installation) == ["/commits", f"/compare/{sha(3)}...{sha(4)}"]
+    assert paths(installation) == ["/commits"]
     repo(installation).commits.delete(sha(4))
     repo(installation).commits.upsert(commit(5, 3))
     installation.sync(**options)

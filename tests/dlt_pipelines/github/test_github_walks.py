@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from dlt_pipelines.github.code import Head
 from dlt_pipelines.github.commits import Heads, commits_within, walk_commits
 from dlt_pipelines.github.rest import Repository, to_text
 from dlt_pipelines.http import NotFoundError, PermanentError
@@ -311,8 +312,11 @@ def walk(repository, run, branch, known, window=None):
     """The head of a branch, and what is new since the known one, or all in a window."""
     if window:
         return None, commits_within(repository, run, branch, window)
-    head = Heads(repository, is_live=False).of(run, branch)
-    return (head.commit, walk_commits(repository, run, head, known)) if head else (None, ())
+    heads = Heads(repository, is_live=False)
+    head = heads.of(run, branch)
+    if head is None:
+        return None, ()
+    return head.commit, walk_commits(repository, run, head, known, heads.newest(branch))
 
 
 LINE = [commit(1), *(commit(n, n - 1) for n in range(2, 6))]
@@ -321,23 +325,31 @@ LINE = [commit(1), *(commit(n, n - 1) for n in range(2, 6))]
 def test_a_first_walk_reads_every_commit_of_the_head(reader):
     repository, run, sandbox = reader(github(commits=LINE), "commits")
     assert shas(walk(repository, run, "", None)) == (sha(5), {1, 2, 3, 4, 5})
-    assert queries(sandbox) == ["per_page=1", f"per_page=100&sha={sha(5)}"]
+    assert queries(sandbox) == ["per_page=100"]
 
 
 def test_a_walk_from_the_known_head_costs_one_request(reader):
     repository, run, sandbox = reader(github(commits=LINE), "commits")
     assert shas(walk(repository, run, "", sha(5))) == (sha(5), set())
-    assert queries(sandbox) == ["per_page=1"]
+    assert queries(sandbox) == ["per_page=100"]
 
 
-def test_a_push_is_read_by_comparison_with_the_known_head(reader):
+def test_a_push_of_a_few_commits_comes_with_the_head(reader):
     repository, run, sandbox = reader(github(commits=LINE), "commits")
     assert shas(walk(repository, run, "", sha(3))) == (sha(5), {4, 5})
+    assert queries(sandbox) == ["per_page=100"]
+    assert run.expected_items == 2
+
+
+def test_a_push_of_a_merge_is_read_by_comparison_with_the_known_head(reader):
+    merge = [commit(10, 2, seconds=150), commit(6, 5, 10)]
+    repository, run, sandbox = reader(github(commits=[*LINE, *merge]), "commits")
+    assert shas(walk(repository, run, "", sha(3))) == (sha(6), {4, 5, 6, 10})
     assert [e.path for e in sandbox.requests] == [
         f"/repos/{REPO}/commits",
-        f"/repos/{REPO}/compare/{sha(3)}...{sha(5)}",
+        f"/repos/{REPO}/compare/{sha(3)}...{sha(6)}",
     ]
-    assert run.expected_items == 2
+    assert run.expected_items == 4
 
 
 def test_an_old_branch_that_is_merged_late_arrives_with_all_its_commits(reader):
@@ -373,7 +385,7 @@ def test_a_comparison_that_gives_fewer_commits_than_it_says_is_an_error(reader):
     repository, run, sandbox = reader(github(commits=LINE), "commits")
     sandbox.faults.add(Fault(kind="replace", key="total_commits", value=7, path="/compare/"))
     with pytest.raises(PermanentError, match="gave 2 of 7 commits; expected all of them") as caught:
-        shas(walk(repository, run, "", sha(3)))
+        shas((None, walk_commits(repository, run, Head(sha(5), ""), sha(3))))
     assert caught.value.code == "incomplete"
 
 
@@ -382,13 +394,13 @@ def test_pushes_during_a_walk_do_not_move_its_pages(reader):
     workspace = github(commits=history)
 
     def after(exchange: Exchange) -> None:
-        if exchange.query == f"per_page=100&sha={sha(251)}":
+        if exchange.query == "per_page=100":
             for n in range(252, 302):
                 workspace.github(REPO).commits.upsert(commit(n, n - 1))
 
     repository, run, sandbox = reader(workspace, "commits", after=after)
     assert shas(walk(repository, run, "", None)) == (sha(251), set(range(1, 252)))
-    assert [f"sha={sha(251)}" in query for query in queries(sandbox)] == [False, True, True, True]
+    assert [f"sha={sha(251)}" in query for query in queries(sandbox)] == [False, True, True]
 
 
 def test_an_empty_repository_has_no_head_and_no_commits(reader):
@@ -425,6 +437,5 @@ def test_a_checkout_is_compared_like_any_repository(reader, tmp_path):
         head = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True)
         heads.append(head.stdout.decode().strip())
     repository, run, _ = reader(github({REPO: {"git": tmp_path}}), "commits")
-    head, records = walk(repository, run, "", heads[1])
-    found = [json.loads(bytes(record))["sha"] for record in records]
-    assert (head, found) == (heads[3], heads[2:])
+    records = walk_commits(repository, run, Head(heads[3], ""), heads[1])
+    assert [json.loads(bytes(record))["sha"] for record in records] == heads[2:]

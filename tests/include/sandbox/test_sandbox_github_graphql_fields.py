@@ -41,6 +41,8 @@ def selection(name: str, field: GraphQLField, depth: int) -> str:
     returned: Any = get_named_type(field.type)
     if is_leaf_type(returned):
         return name
+    if list(getattr(returned, "fields", {})) == ["totalCount"]:
+        return f"{name} {{ totalCount }}"
     if returned.name.endswith("Connection"):
         node = get_named_type(returned.fields["nodes"].type)
         identity = "id" if "id" in getattr(node, "fields", {}) else ""

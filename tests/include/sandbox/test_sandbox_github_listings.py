@@ -323,3 +323,85 @@ def test_a_token_has_so_many_requests_at_a_time(serve_judged, demo):
     assert (waits, other.status_code) == ({None, "60"}, 200)
     sandbox.faults.clear()
     assert client.get("/user").status_code == 200
+
+
+def test_a_pull_request_lists_its_commits_oldest_first_and_its_files(client, gauge):
+    commits = client.get(f"{REPO}/pulls/13/commits").json()
+    files = client.get(f"{REPO}/pulls/13/files").json()
+
+    recorded = [row for row in gauge.pull_request_commits if row["number"] == 13]
+    assert [(row["sha"], row["commit"]["committer"]["date"]) for row in commits] == [
+        (row["oid"], row["committedDate"]) for row in recorded
+    ]
+    assert [
+        (row["filename"], row["additions"], row["deletions"], row["status"]) for row in files[:2]
+    ] == [
+        ("web/src/map/layers.ts", 61, 38, "modified"),
+        ("web/src/map/style.json", 212, 0, "added"),
+    ]
+
+
+def test_a_pull_request_lists_at_most_250_commits(client, gauge):
+    for number in range(300):
+        gauge.upsert(
+            "pull_request_commits",
+            {
+                "id": f"PURC_{number}",
+                "number": 3,
+                "oid": f"{number:040x}",
+                "committedDate": "2026-01-09T17:41:30Z",
+                "messageHeadline": "more",
+            },
+        )
+
+    pages = [
+        client.get(f"{REPO}/pulls/3/commits", params={"per_page": 100, "page": page}).json()
+        for page in (1, 2, 3, 4)
+    ]
+
+    assert [len(page) for page in pages] == [100, 100, 50, 0]
+
+
+def test_parts_of_an_unknown_pull_request_are_not_found(client):
+    answers = [client.get(f"{REPO}/pulls/9999/{part}") for part in ("commits", "files")]
+
+    assert [refusal(answer) for answer in answers] == [(404, "Not Found")] * 2
+
+
+def test_milestones_are_sorted_by_completeness_or_in_the_default_order(client, gauge):
+    def titles(**params: str) -> list[str]:
+        query = {"state": "all", **params}
+        return [row["title"] for row in client.get(f"{REPO}/milestones", params=query).json()]
+
+    def done(row: dict[str, Any]) -> float:
+        return row["closed_issues"] / max(1, row["open_issues"] + row["closed_issues"])
+
+    by_completeness = sorted(gauge.milestones, key=lambda row: (done(row), row["id"]))
+    assert titles(sort="completeness") == [row["title"] for row in by_completeness]
+    assert titles(sort="completeness", direction="desc") == [
+        row["title"] for row in reversed(by_completeness)
+    ]
+    assert titles(sort="updated") == titles()
+
+
+def test_a_release_says_who_is_mentioned_and_how_people_reacted(client, gauge):
+    release = {
+        **(gauge.releases.find(id=284190337) or {}),
+        "body": "Thanks <all>, @Twrona and @nobody",
+        "reactions": {"+1": 3, "heart": 1},
+    }
+    gauge.upsert("releases", release)
+    query = """query Of($id: ID!) { node(id: $id) { ... on Release {
+        descriptionHTML mentions(first: 0) { totalCount }
+        reactionGroups { content reactors { totalCount } }
+    } } }"""
+
+    answer = client.post("/graphql", json={"query": query, "variables": {"id": release["node_id"]}})
+
+    found = answer.json()["data"]["node"]
+    groups = {row["content"]: row["reactors"]["totalCount"] for row in found["reactionGroups"]}
+    assert found["descriptionHTML"] == "<p>Thanks &lt;all&gt;, @Twrona and @nobody</p>"
+    assert found["mentions"] == {"totalCount": 1}
+    assert groups == dict.fromkeys(
+        ["LAUGH", "HOORAY", "CONFUSED", "ROCKET", "EYES", "THUMBS_DOWN"], 0
+    ) | {"THUMBS_UP": 3, "HEART": 1}
