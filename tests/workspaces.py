@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -16,6 +16,7 @@ from uuid import UUID
 
 from include.sandbox import Workspace
 from include.sandbox.workspace import DEMO_PATH, read_folder
+from tests.many_blocks import ManyParagraphs, page_id
 
 REPO: Final = "tidewater-labs/gauge"
 TEAM: Final = "ENG"
@@ -321,6 +322,95 @@ def linear_project(number: int, teams: Iterable[str], seconds: float = 0, **chan
     )
 
 
+def linear_row(kind: str, name: str, seconds: float = 0, **changed: Any) -> Json:
+    """An object of any kind like the demo's first, created and last changed at START + `seconds`.
+
+    Its id is `uuid(f"{kind} {name}")`; what it refers to is the demo's unless given.
+    """
+    return _like(
+        _rows(demo()["linear"][kind])[0],
+        id=uuid(f"{kind} {name}"),
+        createdAt=at_ms(seconds),
+        **{"updatedAt": at_ms(seconds), "archivedAt": None, **changed},
+    )
+
+
+def linear_history(name: str, issue: Json, seconds: float = 0, **changed: Any) -> Json:
+    """An entry of an issue's history: what changed, as `fromTitle`, `toTitle` and the like."""
+    moment = at_ms(seconds)
+    return {
+        "id": uuid(f"history {name}"),
+        "createdAt": moment,
+        "updatedAt": moment,
+        "archivedAt": None,
+        "issue": {"id": issue["id"], "identifier": issue["identifier"]},
+        "actor": None,
+        "botActor": None,
+        **changed,
+    }
+
+
+def linear_relation(kind: str, issue: Json, other: Json, seconds: float = 0) -> Json:
+    """A relation of two issues: `blocks`, `duplicate` or `related`."""
+    return linear_row(
+        "issue_relations",
+        f"{kind} {issue['id']} {other['id']}",
+        seconds,
+        type=kind,
+        issue={"id": issue["id"], "identifier": issue["identifier"]},
+        relatedIssue={"id": other["id"], "identifier": other["identifier"]},
+    )
+
+
+def linear_attachment(name: str, issue: Json, seconds: float = 0, **changed: Any) -> Json:
+    """A link on an issue."""
+    reference = {"id": issue["id"], "identifier": issue["identifier"]}
+    url = f"https://files.tidewater.example/{name}"
+    return linear_row("attachments", name, seconds, **{"issue": reference, "url": url, **changed})
+
+
+def many_issues(
+    issues: int, comments: int = 0, history: int = 0, attachments: int = 0, team: str = TEAM
+) -> Workspace:
+    """So many issues of a team, each with so many comments, entries of history and links.
+
+    Issue `n` was created and last changed n seconds after START; its id is that of
+    `linear_issue(n)`, its comments are a second apart.
+    """
+    bare = linear_issue(1, team=team)
+    bare |= {
+        "id": "%(id)s",
+        "identifier": "%(key)s",
+        "number": "%(number)s",
+        "title": "Issue %(key)s",
+    }
+    bare |= {"createdAt": "%(at)s", "updatedAt": "%(at)s", "description": None, "url": "%(url)s"}
+    bare |= {"cycle": None, "project": None, "projectMilestone": None, "branchName": "%(id)s"}
+    below = {"id": "%(own)s", "createdAt": "%(at)s", "updatedAt": "%(at)s"}
+    issue_form = {"id": "%(id)s", "identifier": "%(key)s"}
+    forms = {
+        "issues": bare,
+        "comments": linear_comment(1, bare) | below | {"issue": issue_form, "body": "%(own)s"},
+        "issue_history": linear_history("", bare, fromTitle="%(own)s", toTitle="Issue %(key)s")
+        | below,
+        "attachments": linear_attachment("%(own)s", bare) | below,
+    }
+    counts = {"issues": 1, "comments": comments, "issue_history": history}
+    counts["attachments"] = attachments
+
+    def rows(kind: str) -> Iterator[bytes]:
+        text = json.dumps(forms[kind], separators=(",", ":")).replace('"%(number)s"', "%(number)s")
+        for number in range(1, issues + 1):
+            key = f"{team}-{number}"
+            named = {"id": uuid(f"issue {key}"), "key": key, "number": number}
+            named["url"] = f"https://linear.app/tidewater/issue/{key}"
+            for place in range(counts[kind]):
+                named["own"] = f"{kind[0]}{number:07d}-{place:04d}-4000-8000-000000000000"
+                yield (text % {**named, "at": at_ms(number + place)}).encode()
+
+    return linear([team], **{kind: rows(kind) for kind, count in counts.items() if count})
+
+
 # Notion
 
 
@@ -383,15 +473,42 @@ def data_source(name: str, minutes: float = 0, **changed: Any) -> Json:
 
 
 def notion_comment(name: str, page: Json, minutes: float = 0, **changed: Any) -> Json:
-    """A comment on a page."""
+    """A comment on a page or block."""
     return _like(
         _rows(demo()["notion"]["comments"])[0],
         id=uuid(name),
-        parent={"type": "page_id", "page_id": page["id"]},
+        parent=below(page),
         created_time=at_ms(60 * minutes),
         last_edited_time=at_ms(60 * minutes),
         **changed,
     )
+
+
+def many_pages(pages: int, blocks: int) -> Workspace:
+    """So many Notion pages of so many paragraphs each, every fourth of which lies below another.
+
+    The ids are those of `tests.many_blocks`; the times of the pages are a minute apart.
+    """
+    bare = page("%(title)s", cover=None, icon=None, public_url=None)
+    bare |= {"id": "%(id)s", "url": "https://www.notion.so/%(hex)s"}
+    bare |= {"last_edited_time": "%(edited)s"}
+    text = {"content": "%(text)s", "link": None}
+    piece = bare["properties"]["title"]["title"][0]
+    line = paragraph("", {"type": "%(kind)s", "%(kind)s": "%(parent)s"}, id="%(id)s")
+    line["paragraph"]["rich_text"] = [{**piece, "text": text, "plain_text": "%(text)s"}]
+    line["has_children"] = "%(nests)s"
+    page_form = json.dumps(bare, separators=(",", ":"))
+    block_form = json.dumps(line, separators=(",", ":")).replace('"%(nests)s"', "%(nests)s")
+
+    def page_rows() -> Iterator[bytes]:
+        for number in range(pages):
+            key = page_id(number)
+            named = {"id": key, "hex": key.replace("-", ""), "title": f"Page {number}"}
+            yield (page_form % {**named, "edited": at_ms(60 * number)}).encode()
+
+    workspace = notion(pages=page_rows())
+    workspace.notion.blocks = ManyParagraphs(pages, blocks, block_form)
+    return workspace
 
 
 def below(parent: Json) -> Json:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 
@@ -12,8 +13,11 @@ class Limits:
     """What each provider allows; the defaults are those of an ordinary account.
 
     Notion publishes 180 requests a minute and lets bursts through, so it is not enforced unless
-    asked for; scripted faults show its 429. Neither are GitHub's secondary limits, of points in any
-    minute and of requests at a time.
+    asked for; scripted faults show its 429. `notion_burst` is how many may come at once, as many
+    as in a minute unless told otherwise. Without `notion_has_markdown` pages cannot be read as
+    Markdown, as in plans that lack it. GitHub's secondary limits, of points in any minute and of
+    requests at a time, are not enforced unless asked for either. At Linear, root fields may have an
+    hourly limit of their own beside the one of all requests.
     """
 
     github_requests_per_hour: int = 5_000
@@ -28,8 +32,14 @@ class Limits:
     linear_requests_per_hour: int = 2_500
     linear_complexity_per_hour: int = 3_000_000
     linear_complexity_per_query: int = 10_000
+    linear_oauth_requests_per_hour: int = 5_000
+    linear_oauth_complexity_per_hour: int = 2_000_000
+    linear_requests_per_endpoint: Mapping[str, int] = field(default_factory=dict)
     notion_requests_per_minute: int | None = None
+    notion_burst: int | None = None
     notion_results_per_query: int = 10_000
+    notion_markdown_blocks: int = 20_000
+    notion_has_markdown: bool = True
 
 
 @dataclass
@@ -76,3 +86,27 @@ class SlidingMinute:
             self.spent.append((now, points))
             return 0
         return self.spent[0][0] + 60 - now if self.spent else 60.0
+
+
+@dataclass
+class TokenBucket:
+    """So many points a minute, of which a burst may be saved up and spent at once."""
+
+    per_minute: int
+    burst: int
+    saved: float = field(init=False)
+    seen_at: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        """Begin with a whole burst."""
+        self.saved = self.burst
+
+    def spend(self) -> float:
+        """Take a point; the seconds to wait, taking none, where there is none, else 0."""
+        now = time.monotonic()
+        self.saved = min(self.burst, self.saved + (now - self.seen_at) * self.per_minute / 60)
+        self.seen_at = now
+        if self.saved < 1:
+            return (1 - self.saved) * 60 / self.per_minute
+        self.saved -= 1
+        return 0

@@ -8,10 +8,9 @@ counted before execution and refused above the limit; limits answered with 400 a
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -19,9 +18,7 @@ from graphql import (
     DocumentNode,
     ExecutionResult,
     GraphQLError,
-    GraphQLSchema,
     OperationDefinitionNode,
-    build_schema,
     execute_sync,
     get_operation_ast,
     parse,
@@ -34,68 +31,105 @@ from starlette.routing import BaseRoute, Route
 from include.sandbox.limits import Budget, Limits
 from include.sandbox.linear_complexity import complexity_of
 from include.sandbox.linear_filters import FilterError
-from include.sandbox.linear_resolvers import DEFAULT_FIRST, InvalidInputError, resolve
+from include.sandbox.linear_listings import DEFAULT_FIRST, InvalidInputError
+from include.sandbox.linear_oauth import OAUTH_PREFIX
+from include.sandbox.linear_resolvers import resolve
+from include.sandbox.linear_schema import SCHEMA_PATH, schema
 from include.sandbox.replies import json_response, linear_error, linear_error_object
 from include.sandbox.workspace import LinearStore, Workspace
 
-SCHEMA_PATH = Path(__file__).with_name("linear.graphql")
+__all__ = ["SCHEMA_PATH", "Linear", "operation_names"]
 
 
-@lru_cache(maxsize=1)
-def schema() -> GraphQLSchema:
-    """The schema served."""
-    return build_schema(SCHEMA_PATH.read_text(encoding="utf-8"))
+@dataclass(frozen=True)
+class Budgets:
+    """What a token may still ask in its hour; `endpoints` by root field, where limited."""
+
+    requests: Budget
+    complexity: Budget
+    endpoints: Mapping[str, Budget]
+
+    def headers(self, points: int, root_fields: Iterable[str]) -> dict[str, str]:
+        """What Linear says of them with every answer; times are in milliseconds."""
+        named = {"requests": self.requests, "complexity": self.complexity}
+        limited = [name for name in root_fields if name in self.endpoints]
+        headers = {"x-complexity": str(points)}
+        if limited:
+            named["endpoint-requests"] = self.endpoints[limited[0]]
+            headers["x-ratelimit-endpoint-name"] = limited[0]
+        for name, budget in named.items():
+            headers[f"x-ratelimit-{name}-limit"] = str(budget.limit)
+            headers[f"x-ratelimit-{name}-remaining"] = str(budget.remaining)
+            headers[f"x-ratelimit-{name}-reset"] = str(int(budget.reset_at * 1_000))
+        return headers
 
 
 class Linear:
-    """The one endpoint, and how much each token has used of it."""
+    """The two endpoints, and how much each token has used of the first."""
 
     def __init__(self, workspace: Workspace, limits: Limits) -> None:
         self._workspace = workspace
         self._limits = limits
-        self._budgets: dict[str, tuple[Budget, Budget]] = {}
+        self._budgets: dict[str, Budgets] = {}
 
     def routes(self) -> list[BaseRoute]:
         """Every route served; anything else is 404."""
-        return [Route("/graphql", self._serve, methods=["POST"])]
+        return [
+            Route("/graphql", self._serve, methods=["POST"]),
+            Route("/oauth/token", self._grant, methods=["POST"]),
+        ]
+
+    async def _grant(self, request: Request) -> Response:
+        content_type = request.headers.get("content-type", "")
+        return self._workspace.linear.oauth.answer(content_type, await request.body())
 
     async def _serve(self, request: Request) -> Response:
-        token = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
-        if token not in self._workspace.tokens:
+        token = self._token(request.headers.get("authorization", ""))
+        if token is None:
             return linear_error(
                 401, "Authentication required, not authenticated", "AUTHENTICATION_ERROR"
             )
-        requests, complexities = self._budgets.setdefault(
-            token,
-            (
-                Budget(self._limits.linear_requests_per_hour),
-                Budget(self._limits.linear_complexity_per_hour),
-            ),
-        )
-        if not requests.spend():
-            return self._with_limits(rate_limited(), 0, requests, complexities)
-        try:
-            query = read_query(await request.body())
-        except QueryError as error:
-            return self._with_limits(error.response, 0, requests, complexities)
-        points = query.complexity
-        if points > self._limits.linear_complexity_per_query:
-            response = too_complex(points, self._limits.linear_complexity_per_query)
-        elif not complexities.spend(points):
+        budgets = self._budgets.setdefault(token, self._new_budgets(token))
+        body = await request.body()
+        root_fields = operation_names(body)
+        spent = [budgets.endpoints[name] for name in root_fields if name in budgets.endpoints]
+        points = 0
+        if not all(budget.spend() for budget in (budgets.requests, *spent)):
             response = rate_limited()
         else:
-            response = to_response(query.execute(self._workspace.linear))
-        return self._with_limits(response, points, requests, complexities)
-
-    def _with_limits(
-        self, response: Response, points: int, requests: Budget, complexities: Budget
-    ) -> Response:
-        response.headers["x-complexity"] = str(points)
-        for name, budget in (("requests", requests), ("complexity", complexities)):
-            response.headers[f"x-ratelimit-{name}-limit"] = str(budget.limit)
-            response.headers[f"x-ratelimit-{name}-remaining"] = str(budget.remaining)
-            response.headers[f"x-ratelimit-{name}-reset"] = str(int(budget.reset_at * 1_000))
+            try:
+                response, points = self._answer(read_query(body), budgets)
+            except QueryError as error:
+                response = error.response
+        response.headers.update(budgets.headers(points, root_fields))
         return response
+
+    def _answer(self, query: Query, budgets: Budgets) -> tuple[Response, int]:
+        points = query.complexity
+        if points > self._limits.linear_complexity_per_query:
+            return too_complex(points, self._limits.linear_complexity_per_query), points
+        if not budgets.complexity.spend(points):
+            return rate_limited(), points
+        return to_response(query.execute(self._workspace.linear)), points
+
+    def _token(self, authorization: str) -> str | None:
+        """The token of a request: a personal key, or an application's, which needs `Bearer`."""
+        token = authorization.removeprefix("Bearer ").strip()
+        if token in self._workspace.tokens:
+            return token
+        is_granted = self._workspace.linear.oauth.is_valid(token)
+        return token if is_granted and authorization.startswith("Bearer ") else None
+
+    def _new_budgets(self, token: str) -> Budgets:
+        limits = self._limits
+        requests, complexity = limits.linear_requests_per_hour, limits.linear_complexity_per_hour
+        if token.startswith(OAUTH_PREFIX):
+            requests = limits.linear_oauth_requests_per_hour
+            complexity = limits.linear_oauth_complexity_per_hour
+        endpoints = {
+            name: Budget(limit) for name, limit in limits.linear_requests_per_endpoint.items()
+        }
+        return Budgets(Budget(requests), Budget(complexity), endpoints)
 
 
 class QueryError(Exception):
@@ -213,6 +247,8 @@ def to_error(error: GraphQLError) -> dict[str, Any]:
     )
     status, code = (400, "INPUT_ERROR") if refused else (500, "INTERNAL_SERVER_ERROR")
     entry = linear_error_object(status, error.message, code)
+    if isinstance(error.original_error, InvalidInputError):
+        entry["extensions"]["userPresentableMessage"] = error.original_error.shown
     return entry | {"path": error.path} if error.path else entry
 
 

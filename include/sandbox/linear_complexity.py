@@ -36,7 +36,7 @@ def complexity_of(
     default_first: int,
 ) -> float:
     """Points of an operation of a valid document."""
-    counter = _Counter(document, schema, variables, default_first)
+    counter = _Counter(document, operation, schema, variables, default_first)
     return counter.selections(operation.selection_set, schema.query_type)
 
 
@@ -44,6 +44,7 @@ class _Counter:
     def __init__(
         self,
         document: DocumentNode,
+        operation: OperationDefinitionNode,
         schema: GraphQLSchema,
         variables: Mapping[str, Any],
         default_first: int,
@@ -51,6 +52,11 @@ class _Counter:
         self._schema = schema
         self._variables = variables
         self._default_first = default_first
+        self._defaults = {
+            declared.variable.name.value: declared.default_value.value
+            for declared in operation.variable_definitions
+            if isinstance(declared.default_value, IntValueNode)
+        }
         self._fragments = {
             node.name.value: node
             for node in document.definitions
@@ -82,10 +88,14 @@ class _Counter:
 
     def _first(self, node: FieldNode) -> int:
         for argument in node.arguments:
-            if argument.name.value != "first":
+            if argument.name.value not in ("first", "last"):
                 continue
             if isinstance(argument.value, IntValueNode):
                 return int(argument.value.value)
             if isinstance(argument.value, VariableNode):
-                return int(self._variables.get(argument.value.name.value) or self._default_first)
+                return int(self._value(argument.value.name.value) or self._default_first)
         return self._default_first
+
+    def _value(self, name: str) -> Any:
+        """What a variable stands for: what was sent, else its default in the query."""
+        return self._variables.get(name, self._defaults.get(name))

@@ -1,116 +1,115 @@
-"""Notion's request bodies: filters by time, sorts, page sizes, and how each is refused."""
+"""Search, and queries of data sources: what they find, in which order, and where they end.
+
+Both end silently at Notion's maximum but for `request_status`, and search is not exhaustive: it
+leaves out what was unlisted.
+"""
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Callable
 
 import msgspec
 
 from include.sandbox.collection import Json
+from include.sandbox.notion_filters import fulfils, order_by
+from include.sandbox.notion_objects import plain_title
+from include.sandbox.notion_pages import with_chosen_properties
+from include.sandbox.notion_requests import Call, InvalidRequestError, refuse_unknown
 
-MAXIMUM_PAGE_SIZE = 100
-TIMESTAMPS = ("created_time", "last_edited_time")
-DIRECTIONS = ("ascending", "descending")
-
-CONDITIONS: dict[str, Callable[[datetime, datetime], bool]] = {
-    "equals": operator.eq,
-    "before": operator.lt,
-    "after": operator.gt,
-    "on_or_before": operator.le,
-    "on_or_after": operator.ge,
+SEARCHED = {"page": "pages", "data_source": "data_sources"}
+NEWEST_FIRST = {"timestamp": "last_edited_time", "direction": "descending"}
+SEARCH_FIELDS = {"query", "sort", "filter", "start_cursor", "page_size"}
+QUERY_FIELDS = {
+    "filter",
+    "sorts",
+    "start_cursor",
+    "page_size",
+    "in_trash",
+    "archived",
+    "result_type",
 }
 
 
-class InvalidRequestError(ValueError):
-    """A request that Notion answers with validation_error."""
-
-
-def read_body(body: bytes) -> Json:
-    """The JSON object of a request; empty if there is none."""
-    if not body:
-        return {}
-    try:
-        return msgspec.json.decode(body, type=dict[str, Any])
-    except msgspec.MsgspecError as error:
-        raise InvalidRequestError("Error parsing JSON body.") from error
-
-
-def read_page_size(value: Any, where: str) -> int:
-    """A page size between 1 and 100."""
-    name = f"{where} failed validation: {where}.page_size"
-    if value is None:
-        return MAXIMUM_PAGE_SIZE
-    if isinstance(value, str) and value.isdigit() and where == "query":
-        value = int(value)
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise InvalidRequestError(f"{name} should be a number, instead was `{value!r}`.")
-    if value > MAXIMUM_PAGE_SIZE:
-        raise InvalidRequestError(f"{name} should be ≤ `100`, instead was `{value}`.")
-    if value < 1:
-        raise InvalidRequestError(f"{name} should be ≥ `1`, instead was `{value}`.")
-    return value
-
-
-def fulfils(row: Json, condition: Mapping[str, Any] | None) -> bool:
-    """Whether a row fulfils a filter of a data source query.
-
-    Raises:
-        InvalidRequestError: the filter is malformed, or filters by a property, which is not served.
-    """
-    if not condition:
-        return True
-    if "and" in condition:
-        return all(fulfils(row, part) for part in condition["and"])
-    if "or" in condition:
-        return any(fulfils(row, part) for part in condition["or"])
-    timestamp = condition.get("timestamp")
-    if timestamp not in TIMESTAMPS or set(condition) != {"timestamp", timestamp}:
+def search(call: Call) -> Json:
+    """`POST /v1/search`: pages and data sources by their title, none that are in trash."""
+    refuse_unknown(call.body, SEARCH_FIELDS)
+    wanted = call.body.get("filter", {})
+    if wanted and (wanted.get("property") != "object" or wanted.get("value") not in SEARCHED):
         raise InvalidRequestError(
-            "body failed validation: body.filter should be a timestamp filter, `and` or `or`; the "
-            "sandbox does not serve filters by property."
+            "body failed validation: body.filter should be "
+            '{"property": "object", "value": "page" or "data_source"}.'
         )
-    comparisons = condition[timestamp]
-    if not comparisons or not set(comparisons) <= set(CONDITIONS):
+    kinds = [SEARCHED[wanted["value"]]] if wanted else list(SEARCHED.values())
+    text = str(call.body.get("query", "")).lower()
+    sort = call.body.get("sort") or NEWEST_FIRST
+    store = call.store
+
+    def find() -> list[Json]:
+        rows = [
+            row
+            for kind in kinds
+            for key, row in store.collection(kind).decoded().items()
+            if key not in store.unlisted
+            and store.is_live(kind, key)
+            and (not text or text in plain_title(row).lower())
+        ]
+        return order_by(rows, [sort])
+
+    return capped(call, found(call, ("search", *kinds), find))
+
+
+def query(call: Call) -> Json:
+    """`POST /v1/data_sources/{id}/query`: rows by a filter, in the order asked for."""
+    refuse_unknown(call.body, QUERY_FIELDS)
+    source = call.find("data_sources")
+    body, store = call.body, call.store
+    in_trash = bool(body.get("in_trash", body.get("archived", False)))
+    kind = body.get("result_type", "page")
+    if kind not in SEARCHED:
         raise InvalidRequestError(
-            f"body failed validation: body.filter.{timestamp} should have one of "
-            f"{', '.join(CONDITIONS)}."
+            'body failed validation: body.result_type should be "page" or "data_source", instead '
+            f"was `{msgspec.json.encode(kind).decode()}`."
         )
-    moment = to_moment(row[timestamp])
-    return all(CONDITIONS[how](moment, to_moment(wanted)) for how, wanted in comparisons.items())
+
+    def find() -> list[Json]:
+        held = store.pages if kind == "page" else store.data_sources
+        rows = (
+            row
+            for key in held.below(source["id"])
+            if store.is_shared(key)
+            and store.is_trashed(SEARCHED[kind], key) == in_trash
+            and (row := held.get(key)) is not None
+        )
+        chosen = [row for row in rows if fulfils(row, body.get("filter"), schema)]
+        return order_by(chosen, body.get("sorts", []), schema)
+
+    schema = source.get("properties", {})
+    fulfils({}, body.get("filter"), schema, dry=True)
+    return capped(call, found(call, ("query", source["id"]), find))
 
 
-def order_by(rows: list[Json], sorts: list[Mapping[str, str]]) -> list[Json]:
-    """Rows sorted by times, the first sort deciding; rows of equal times are ordered by id."""
-    ordered = sorted(rows, key=lambda row: str(row["id"]))
-    for sort in reversed(sorts):
-        timestamp, direction = sort.get("timestamp"), sort.get("direction")
-        if timestamp not in TIMESTAMPS or direction not in DIRECTIONS:
-            raise InvalidRequestError(
-                "body failed validation: a sort should have a timestamp and a direction; the "
-                "sandbox does not serve sorts by property."
-            )
-        ordered.sort(key=lambda row: to_moment(row[timestamp]), reverse=direction == "descending")
-    return ordered
+def found(call: Call, name: tuple[str, ...], find: Callable[[], list[Json]]) -> list[str]:
+    """The ids that a query finds, once for all of its pages, until something changes."""
+    asked = {k: v for k, v in call.body.items() if k not in ("start_cursor", "page_size")}
+    key = (name, msgspec.json.encode(asked), call.store.state())
+    return call.store.pages.derived(key, lambda: [str(row["id"]) for row in find()])
 
 
-def to_moment(text: Any) -> datetime:
-    """A date or a point in time."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except (TypeError, ValueError) as error:
-        raise InvalidRequestError(
-            f"body failed validation: {text!r} should be a valid ISO 8601 date string."
-        ) from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+def capped(call: Call, ids: list[str]) -> Json:
+    """A page of what was found, up to the maximum."""
+    cap = call.limits.notion_results_per_query
+    store = call.store
 
+    def load(key: str) -> Json | None:
+        return store.pages.get(key) or store.data_sources.get(key)
 
-def search_title(row: Json) -> str:
-    """The plain title of a page or data source."""
-    if row["object"] == "data_source":
-        texts = row["title"]
-    else:
-        texts = next((v["title"] for v in row["properties"].values() if v["type"] == "title"), [])
-    return "".join(text["plain_text"] for text in texts)
+    answer = call.listing(ids[:cap], load, "page_or_data_source", call.body)
+    answer["results"] = [with_chosen_properties(call, row) for row in answer["results"]]
+    if not answer["has_more"]:
+        answer["request_status"] = {"type": "complete"}
+        if len(ids) > cap:
+            answer["request_status"] = {
+                "type": "incomplete",
+                "incomplete_reason": "query_result_limit_reached",
+            }
+    return answer

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Any, ClassVar
 
 import msgspec
@@ -10,6 +10,10 @@ import msgspec
 from include.sandbox.collection import Collection, Json
 from include.sandbox.git import GitCheckout
 from include.sandbox.github_listings import number_in
+from include.sandbox.linear_life import LinearLife
+from include.sandbox.linear_oauth import LinearOAuth
+from include.sandbox.notion_life import NotionLife
+from include.sandbox.notion_rows import NotionRows
 
 Rows = Mapping[str, Iterable[Json | bytes]]
 
@@ -19,13 +23,14 @@ class Store:
 
     kinds: ClassVar[tuple[str, ...]] = ()
     keys: ClassVar[Mapping[str, str]] = {}
+    collections: ClassVar[type[Collection]] = Collection
 
     def __init__(self, rows: Rows) -> None:
         unknown = set(rows) - set(self.kinds)
         if unknown:
             raise ValueError(f"sandbox: no such kind {sorted(unknown)}; expected {self.kinds}")
         for kind in self.kinds:
-            setattr(self, kind, Collection(rows.get(kind, ()), self.keys.get(kind, "id")))
+            setattr(self, kind, self.collections(rows.get(kind, ()), self.keys.get(kind, "id")))
 
     def collection(self, kind: str) -> Collection:
         """The collection of a kind."""
@@ -215,33 +220,92 @@ class GitHubOrganization(Store):
         return str(self.organization["login"])
 
 
-class LinearStore(Store):
-    """One Linear workspace."""
+class LinearStore(LinearLife, Store):
+    """One Linear workspace.
 
-    kinds = ("teams", "users", "workflow_states", "labels", "issues", "comments", "projects")
+    `oauth` are the applications that may ask beside personal keys; `listings` are what filters have
+    found, each with the state of the workspace in which that is true.
+    """
+
+    kinds = (
+        "teams",
+        "users",
+        "team_memberships",
+        "workflow_states",
+        "labels",
+        "cycles",
+        "projects",
+        "project_statuses",
+        "project_milestones",
+        "project_updates",
+        "initiatives",
+        "initiative_to_projects",
+        "initiative_updates",
+        "documents",
+        "issues",
+        "issue_history",
+        "issue_relations",
+        "comments",
+        "attachments",
+        "customers",
+        "customer_needs",
+    )
     teams: Collection
     users: Collection
+    team_memberships: Collection
     workflow_states: Collection
     labels: Collection
-    issues: Collection
-    comments: Collection
+    cycles: Collection
     projects: Collection
+    project_statuses: Collection
+    project_milestones: Collection
+    project_updates: Collection
+    initiatives: Collection
+    initiative_to_projects: Collection
+    initiative_updates: Collection
+    documents: Collection
+    issues: Collection
+    issue_history: Collection
+    issue_relations: Collection
+    comments: Collection
+    attachments: Collection
+    customers: Collection
+    customer_needs: Collection
 
     def __init__(self, organization: Json, rows: Rows) -> None:
         super().__init__(rows)
         self.organization = organization
+        self.oauth = LinearOAuth()
+        self.listings: dict[Hashable, tuple[object, Any]] = {}
+
+    def state(self) -> tuple[object, ...]:
+        """What is another value after any change."""
+        return tuple(self.collection(kind).derived("state", object) for kind in self.kinds)
 
 
-class NotionStore(Store):
-    """One Notion workspace."""
+class NotionStore(NotionLife, Store):
+    """One Notion workspace.
+
+    `trash_roots` are the objects that took along into the trash what they hold, `unshared` those
+    withdrawn from the integration, `unlisted` those that search leaves out, `resolved` the
+    discussions whose comments are no longer listed.
+    """
 
     kinds = ("users", "data_sources", "databases", "pages", "blocks", "comments")
-    users: Collection
-    data_sources: Collection
-    databases: Collection
-    pages: Collection
-    blocks: Collection
-    comments: Collection
+    collections = NotionRows
+    users: NotionRows
+    data_sources: NotionRows
+    databases: NotionRows
+    pages: NotionRows
+    blocks: NotionRows
+    comments: NotionRows
+
+    def __init__(self, rows: Rows) -> None:
+        super().__init__(rows)
+        self.trash_roots: set[str] = set()
+        self.unshared: set[str] = set()
+        self.unlisted: set[str] = set()
+        self.resolved: set[str] = set()
 
 
 def without_account(value: Any, login: str) -> Any:

@@ -1,6 +1,7 @@
 """The data the sandbox serves: a folder of JSON Lines per provider and object, held in memory.
 
-    workspace.json                           {"name", "required_tokens": {"owner/repo": token}}
+    workspace.json                           {"name", "required_tokens": {"owner/repo": token},
+                                             "notion_unlisted": [ids that search leaves out]}
     github/<owner>/<repo>/repository.json    issues.jsonl, pull_requests.jsonl, …
                                              code.fast-import or git.json, wiki.fast-import
     linear/organization.json                 teams.jsonl, users.jsonl, issues.jsonl, …
@@ -96,10 +97,12 @@ class Workspace:
 
         `{"name", "github": {"owner/repo": {"repository": {…}, "issues": […], …, "git": path,
         "wiki": path}}, "organizations": {"owner": {"organization": {…}, "teams": […], …}},
-        "linear": {"organization": {…}, "issues": […], …}, "notion": {"pages": […], …}}`; a row
-        is a dict or its JSON, a path a git repository or a `git fast-import` stream.
+        "linear": {"organization": {…}, "issues": […], …}, "notion": {"pages": […], …,
+        "unlisted": [ids that search leaves out]}}`; a row is a dict or its JSON, a path a git
+        repository or a `git fast-import` stream.
         """
-        linear = dict(data.get("linear", {}))
+        linear, notion = dict(data.get("linear", {})), dict(data.get("notion", {}))
+        unlisted = notion.pop("unlisted", ())
         workspace = cls(
             data.get("name", "workspace"),
             repositories=[to_repository(name, parts) for name, parts in data["github"].items()]
@@ -112,9 +115,10 @@ class Workspace:
                 for rows in data.get("organizations", {}).values()
             ],
             linear=LinearStore(linear.pop("organization", {}), linear),
-            notion=NotionStore(data.get("notion", {})),
+            notion=NotionStore(notion),
             tokens=tokens,
         )
+        workspace.notion.unlisted.update(unlisted)
         for name, token in data.get("required_tokens", {}).items():
             workspace.github(name).required_token = token
         return workspace
@@ -226,7 +230,10 @@ def read_folder(path: Path) -> dict[str, Any]:
             **linear,
             "organization": organization or settings.get("linear_organization", {}),
         },
-        "notion": read_rows(path / "notion", NotionStore.kinds),
+        "notion": {
+            **read_rows(path / "notion", NotionStore.kinds),
+            "unlisted": settings.get("notion_unlisted", []),
+        },
     }
 
 

@@ -207,6 +207,27 @@ def test_each_mistake_names_file_line_and_remedy_and_shows_no_secret(file, name)
     assert "hunter22" not in message
 
 
+@pytest.mark.parametrize("store", ["headwater", "../warehouse", "a.public", "Team", ""])
+def test_a_store_that_cannot_be_a_file_of_its_own_is_refused(file, store):
+    file.write_text(
+        GOOD.replace("    owner: tidewater\n", f"    owner: t\n    stores: [{store!r}]\n")
+    )
+    with pytest.raises(ConfigError, match=r"sources\.1\.stores\.0"):
+        load_sources(file)
+
+
+def test_each_store_has_a_file_and_so_has_its_public_part(file, tmp_path):
+    file.write_text(GOOD.replace("    owner: tidewater\n", "    owner: t\n    stores: [plans]\n"))
+    settings = Settings(tmp_path, file)
+    folder = tmp_path / "published"
+    assert settings.published_file() == folder / "headwater.duckdb"
+    assert settings.published_file(is_public=True) == folder / "headwater.public.duckdb"
+    assert settings.published_file("plans") == folder / "plans.duckdb"
+    assert settings.published_file("plans", is_public=True) == folder / "plans.public.duckdb"
+    with pytest.raises(ConfigError, match="one of default, plans; correct the name"):
+        settings.published_file("plan")
+
+
 def test_several_mistakes_are_counted(file):
     file.write_text(GOOD.replace("    owner: tidewater\n", "").replace("[ENG, OPS]", "[]"))
     with pytest.raises(ConfigError, match=r"\(and 1 more\)"):
@@ -274,6 +295,45 @@ def test_a_good_file_becomes_typed_sources_with_defaults(file):
     assert [(c.name, c.kind, c.settings["page_id"]) for c in notion.containers] == [
         ("Handbook", "workspace", "0123")
     ]
+
+
+NOTION = """
+sources:
+- {name: notion, type: notion, owner: Tidewater Labs, secret: NOTION_TOKEN%s}
+"""
+
+
+def test_a_notion_workspace_says_what_is_read_and_how(file):
+    paths = "include_paths: ['Handbook/*'], exclude_paths: ['*/Attic']"
+    how = "api_version: '2026-03-11', content: markdown, block_comments: 7, requests_per_minute: 90"
+    file.write_text(NOTION % f", {paths}, {how}")
+    ((container,),) = [source.containers for source in load_sources(file)]
+    assert (container.name, container.settings) == (
+        "Tidewater Labs",
+        {
+            "api_version": "2026-03-11",
+            "content": "markdown",
+            "block_comments": 7,
+            "requests_per_minute": 90,
+            "include_paths": ("Handbook/*",),
+            "exclude_paths": ("*/Attic",),
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ("content: markdown", "content: markdown needs api_version 2026-03-11"),
+        ("roots: [{name: A}], include_paths: [B]", "with roots, paths belong to each root"),
+        ("block_comments: -1", "greater than or equal to 0"),
+        ("requests_per_minute: 0", "greater than or equal to 1"),
+    ],
+)
+def test_what_notion_cannot_do_is_refused(file, options, message):
+    file.write_text(NOTION % f", {options}")
+    with pytest.raises(ConfigError, match=message):
+        load_sources(file)
 
 
 def test_the_shipped_sources_are_valid():
@@ -403,3 +463,28 @@ def test_the_environment_says_where_everything_is(monkeypatch, tmp_path):
     assert found.sandbox_url == "http://127.0.0.1:1"
     assert found.warehouse == tmp_path / "d" / "warehouse.duckdb"
     assert found.published == tmp_path / "d" / "published" / "headwater.duckdb"
+
+
+OAUTH = GOOD.replace(
+    "teams: [ENG, OPS]", "teams: [ENG]\n    client_id: abc\n    client_secret: OAUTH_SECRET"
+)
+
+
+def test_an_oauth_application_brings_its_secret_with_the_request_and_into_no_row(file):
+    file.write_text(OAUTH, encoding="utf-8")
+    secrets = {"LINEAR_API_KEY": "first refresh token", "OAUTH_SECRET": "client secret text"}
+    found = settings(file, secrets)
+    request = found.request("linear", "ENG")
+    assert (request.secret, request.client_secret) == tuple(secrets.values())
+    assert request.settings == {"client_id": "abc"}
+    assert "client secret text" not in repr(request)
+    assert "client secret text" not in json.dumps(found.source_rows(), default=str)
+    del secrets["OAUTH_SECRET"]
+    with pytest.raises(AuthError, match=r"linear\.linear: the secret OAUTH_SECRET is not set"):
+        settings(file, secrets).request("linear", "ENG")
+
+
+def test_an_oauth_application_without_its_secret_is_a_mistake(file):
+    file.write_text(OAUTH.replace("\n    client_secret: OAUTH_SECRET", ""), encoding="utf-8")
+    with pytest.raises(ConfigError, match="needs both client_id and client_secret"):
+        load_sources(file)

@@ -46,6 +46,22 @@ def serve_judged(sandbox_of: Callable[..., Sandbox]) -> Iterator[Serve]:
 
 
 @pytest.fixture
+def serve_notion(sandbox_of: Callable[..., Sandbox]) -> Iterator[Callable[..., httpx.Client]]:
+    """Serve a workspace judged by the contracts; a client of Notion's API in its newest version."""
+    with ExitStack() as stack:
+
+        def start(
+            workspace: Workspace, limits: Limits | None = None, version: str = "2026-03-11"
+        ) -> httpx.Client:
+            sandbox = sandbox_of(workspace, limits=limits)
+            headers = HEADERS | {"Notion-Version": version}
+            client = httpx.Client(base_url=f"{sandbox.url}/notion/v1", headers=headers, timeout=20)
+            return stack.enter_context(client)
+
+        yield start
+
+
+@pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A repository with two commits on main, a branch with a slash, two tags and every mode."""
     make_checkout(tmp_path / "checkout")

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from include.sandbox import Workspace
+from include.sandbox.linear_schema import COLLECTIONS
 from tests.include.sandbox import contracts
 
 ROOT = Path(__file__).parents[3]
@@ -118,18 +119,32 @@ def test_every_file_has_its_number_of_rows() -> None:
         f"{HEADWATER}/pull_requests": 0,
         f"{HEADWATER}/review_comments": 0,
         f"{HEADWATER}/reviews": 0,
-        "linear/comments": 36,
+        "linear/attachments": 10,
+        "linear/comments": 40,
+        "linear/customer_needs": 4,
+        "linear/customers": 2,
+        "linear/cycles": 4,
+        "linear/documents": 4,
+        "linear/initiative_to_projects": 4,
+        "linear/initiative_updates": 2,
+        "linear/initiatives": 2,
+        "linear/issue_history": 56,
+        "linear/issue_relations": 4,
         "linear/issues": 30,
         "linear/labels": 11,
+        "linear/project_milestones": 5,
+        "linear/project_statuses": 6,
+        "linear/project_updates": 6,
         "linear/projects": 4,
+        "linear/team_memberships": 8,
         "linear/teams": 2,
         "linear/users": 7,
         "linear/workflow_states": 13,
-        "notion/blocks": 351,
-        "notion/comments": 11,
-        "notion/data_sources": 1,
-        "notion/databases": 1,
-        "notion/pages": 22,
+        "notion/blocks": 428,
+        "notion/comments": 16,
+        "notion/data_sources": 3,
+        "notion/databases": 2,
+        "notion/pages": 60,
         "notion/users": 7,
     }
 
@@ -340,26 +355,92 @@ def test_github_keeps_the_awkward_cases() -> None:
 # --- Linear ---------------------------------------------------------------------------------------
 
 
+LINEAR_REFERENCES = {
+    "team": "teams",
+    "fromTeam": "teams",
+    "toTeam": "teams",
+    "state": "workflow_states",
+    "fromState": "workflow_states",
+    "toState": "workflow_states",
+    "assignee": "users",
+    "fromAssignee": "users",
+    "toAssignee": "users",
+    "actor": "users",
+    "creator": "users",
+    "updatedBy": "users",
+    "resolvingUser": "users",
+    "lead": "users",
+    "owner": "users",
+    "user": "users",
+    "project": "projects",
+    "toProject": "projects",
+    "projectMilestone": "project_milestones",
+    "projectUpdate": "project_updates",
+    "cycle": "cycles",
+    "toCycle": "cycles",
+    "initiative": "initiatives",
+    "initiativeUpdate": "initiative_updates",
+    "parentInitiative": "initiatives",
+    "issue": "issues",
+    "relatedIssue": "issues",
+    "toParent": "issues",
+    "customer": "customers",
+}
+
+
 def test_linear_references_point_to_objects_that_exist() -> None:
-    kinds = ("teams", "users", "workflow_states", "labels", "projects", "issues", "comments")
+    kinds = Workspace.demo().linear.kinds
     ids = {kind: by("id", linear(kind)) for kind in kinds}
-    targets = {
-        "team": "teams",
-        "state": "workflow_states",
-        "assignee": "users",
-        "creator": "users",
-        "lead": "users",
-        "user": "users",
-        "project": "projects",
-        "issue": "issues",
-    }
+    by("id", [row for kind in kinds for row in linear(kind)])
+    contents = {row["documentContentId"] for row in linear("documents")}
     for kind in kinds:
         for row in linear(kind):
-            references = {**targets, "parent": kind}.items()
-            found = [(row[f], target) for f, target in references if isinstance(row.get(f), dict)]
+            targets = {
+                **LINEAR_REFERENCES,
+                "parent": kind,
+                **({"status": "project_statuses"} if kind == "projects" else {}),
+            }
+            found = [(row[f], t) for f, t in targets.items() if isinstance(row.get(f), dict)]
             found += [(label, "labels") for label in row.get("labels", {}).get("nodes", [])]
+            for field in ("addedLabels", "removedLabels"):
+                found += [(label, "labels") for label in row.get(field, [])]
             for reference, target in found:
                 assert reference.items() <= ids[target][reference["id"]].items()
+            if row.get("documentContent"):
+                assert row["documentContent"]["id"] in contents
+
+
+def test_linear_history_ends_in_the_state_of_its_issue() -> None:
+    ends: dict[str, Row] = {}
+    for entry in sorted(linear("issue_history"), key=lambda row: row["createdAt"]):
+        issue = next(row for row in linear("issues") if row["id"] == entry["issue"]["id"])
+        assert issue["createdAt"] <= entry["createdAt"] <= issue["updatedAt"], issue["identifier"]
+        if "toState" in entry:
+            before = ends.setdefault(issue["identifier"], entry["fromState"])
+            assert before == entry["fromState"], issue["identifier"]
+            ends[issue["identifier"]] = entry["toState"]
+    for issue in linear("issues"):
+        if issue["identifier"] in ends:
+            assert ends[issue["identifier"]] == issue["state"], issue["identifier"]
+    changed = {name for row in linear("issue_history") for name in row if name.startswith("to")}
+    assert changed >= {"toState", "toAssignee", "toPriority", "toTitle", "toTeam", "toCycle"}
+
+
+def test_linear_has_some_of_each_kind_of_link() -> None:
+    assert {row["type"] for row in linear("issue_relations")} == {"blocks", "duplicate", "related"}
+    pulls = {row["html_url"] for row in gauge("pull_requests")}
+    linked = {row["url"] for row in linear("attachments") if row["sourceType"] == "github"}
+    assert linked <= pulls
+    assert len(linked) == 8
+    assert Counter(row["team"]["key"] for row in linear("cycles")) == {"ENG": 2, "OPS": 2}
+    loose = [row for row in linear("comments") if row["issue"] is None]
+    assert sum(row.get("projectUpdate") is not None for row in loose) == 2
+    assert sum(row.get("initiativeUpdate") is not None for row in loose) == 1
+    assert sum(row.get("documentContent") is not None for row in loose) == 1
+    assert [row["title"] for row in linear("documents") if row["trashed"]] == ["Draft press note"]
+    for project in linear("projects"):
+        status = by("id", linear("project_statuses"))[project["status"]["id"]]
+        assert project["status"].items() <= status.items()
 
 
 def test_linear_issues_are_numbered_and_dated_in_order() -> None:
@@ -426,7 +507,7 @@ def test_linear_keeps_the_awkward_cases() -> None:
     assert [key for key, row in users.items() if not row["active"]] == ["joaquin"]
     assert [key for key, row in users.items() if row["app"]] == ["intake"]
     assert sum(row["user"] is None for row in linear("comments")) == 2
-    assert sum(row["resolvedAt"] is not None for row in linear("comments")) == 2
+    assert sum(row["resolvedAt"] is not None for row in linear("comments")) == 3
     assert [row["key"] for row in linear("teams") if row["private"]] == ["OPS"]
 
 
@@ -467,19 +548,90 @@ def title(page: Row) -> str:
     )
 
 
+UNPUBLISHED_PROPERTIES = {"button", "place", "verification"}
+"""Types of which rows have values, and of which the published schema of a data source has none."""
+
+
 def test_notion_rows_follow_the_schema_of_their_data_source() -> None:
-    (source,) = notion("data_sources")
+    sources = by("id", notion("data_sources"))
     table = {r["id"]: r for r in notion("pages") if r["parent"]["type"] == "data_source_id"}
-    assert len(table) == 6
+    per_source = Counter(row["parent"]["data_source_id"] for row in table.values())
+    assert {title_of(sources[key]): count for key, count in per_source.items()} == {
+        "Decisions": 6,
+        "Stations": 32,
+        "Visits": 3,
+    }
     for row in table.values():
-        assert row["parent"]["data_source_id"] == source["id"]
-        assert row["properties"].keys() == source["properties"].keys()
-        for name, value in row["properties"].items():
-            schema = source["properties"][name]
+        properties = sources[row["parent"]["data_source_id"]]["properties"]
+        assert (
+            row["parent"]["database_id"]
+            == sources[row["parent"]["data_source_id"]]["parent"]["database_id"]
+        )
+        assert properties.keys() == {
+            name
+            for name, value in row["properties"].items()
+            if value["type"] not in UNPUBLISHED_PROPERTIES
+        }
+        for name, schema in properties.items():
+            value = row["properties"][name]
             assert (value["id"], value["type"]) == (schema["id"], schema["type"])
-        for other in row["properties"]["Superseded by"]["relation"]:
-            back = table[other["id"]]["properties"]["Supersedes"]["relation"]
-            assert {"id": row["id"]} in back
+            if value["type"] == "relation":
+                back = schema["relation"]["dual_property"]["synced_property_name"]
+                for other in value["relation"]:
+                    assert {"id": row["id"]} in table[other["id"]]["properties"][back]["relation"]
+
+
+def title_of(source: Row) -> str:
+    return "".join(part["plain_text"] for part in source["title"])
+
+
+def test_notion_databases_name_their_data_sources() -> None:
+    sources = by("id", notion("data_sources"))
+    listed = [source for database in notion("databases") for source in database["data_sources"]]
+    assert {source["id"]: source["name"] for source in listed} == {
+        key: title_of(source) for key, source in sources.items()
+    }
+    assert sorted(len(database["data_sources"]) for database in notion("databases")) == [1, 2]
+
+
+def test_notion_rows_have_every_type_of_property_and_more_references_than_a_page_shows() -> None:
+    values = [value for row in notion("pages") for value in row["properties"].values()]
+    assert {value["type"] for value in values} == {
+        *("title", "rich_text", "number", "select", "multi_select", "status", "date", "people"),
+        *("files", "checkbox", "url", "email", "phone_number", "formula", "relation", "rollup"),
+        *("created_time", "created_by", "last_edited_time", "last_edited_by", "unique_id"),
+        *UNPUBLISHED_PROPERTIES,
+    }
+    kinds = {v["formula"]["type"] for v in values if v["type"] == "formula"}
+    assert kinds == {"string", "number", "boolean", "date"}
+    assert {v["rollup"]["type"] for v in values if v["type"] == "rollup"} == {
+        *("array", "number", "date")
+    }
+    assert max(len(v["relation"]) for v in values if v["type"] == "relation") == 31
+    assert max(len(list(mentions(v))) for v in values if v["type"] == "rich_text") == 31
+
+
+@contracts.require_contracts
+def test_notion_has_every_block_type_on_one_page() -> None:
+    pages, blocks = by("id", notion("pages")), by("id", notion("blocks"))
+
+    def page_of(block: Row) -> str:
+        return (
+            page_of(blocks[parent_id(block)])
+            if block["parent"]["type"] == "block_id"
+            else title(pages[parent_id(block)])
+        )
+
+    kinds = {row["type"] for row in blocks.values() if page_of(row) == "How we write"}
+    # `transcription` is what the older version of the API calls `meeting_notes`.
+    assert kinds | {"transcription"} == set(contracts.notion_block_types())
+
+
+def test_notion_has_a_page_that_only_walking_its_parents_finds() -> None:
+    store = Workspace.demo().notion
+    assert [title(store.pages.get(key) or {}) for key in store.unlisted] == [
+        "Minutes template of 2024"
+    ]
 
 
 def test_notion_mentions_and_copies_point_to_what_exists() -> None:
@@ -519,7 +671,7 @@ def test_notion_blocks_are_many_deep_and_of_most_types() -> None:
         return 1 + (depth(parent) if parent else 0)
 
     assert max(depth(block) for block in blocks.values()) == 4
-    assert len({block["type"] for block in blocks.values()}) == 33
+    assert len({block["type"] for block in blocks.values()}) == 36
     for block in blocks.values():
         if block["type"] == "table_row":
             width = blocks[parent_id(block)]["table"]["table_width"]
@@ -543,7 +695,10 @@ def test_notion_times_are_whole_minutes_and_pages_are_as_new_as_their_blocks() -
 
 def test_notion_keeps_the_awkward_cases() -> None:
     pages = notion("pages")
-    assert [title(row) for row in pages if row["in_trash"]] == ["Roadmap 2025"]
+    assert [title(row) for row in pages if row["in_trash"]] == [
+        "Roadmap 2025",
+        "Old mill",
+    ]
     assert [title(row) for row in pages if row["public_url"]] == ["Gauge handbook"]
     assert [title(row) for row in pages if row["is_locked"]] == [
         "Hiring: embedded engineer (not public)"
@@ -552,8 +707,8 @@ def test_notion_keeps_the_awkward_cases() -> None:
     assert Counter(row["type"] for row in notion("users")) == {"person": 6, "bot": 1}
     assert [r["name"] for r in notion("users") if r.get("person") == {}] == ["Joaquín Berrocal"]
     assert Counter(row["parent"]["type"] for row in notion("comments")) == {
-        "page_id": 9,
-        "block_id": 2,
+        "page_id": 11,
+        "block_id": 5,
     }
 
 
@@ -670,32 +825,50 @@ def test_github_payloads_are_valid(folder: str) -> None:
         judge("github", path + listing, rows(f"{folder}/{kind}"))
 
 
-LINEAR_NODES = {
-    "issues": """id identifier number title description priority priorityLabel estimate url
-        branchName createdAt updatedAt archivedAt trashed startedAt completedAt canceledAt dueDate
-        previousIdentifiers team { id key } state { id name type } assignee { id } creator { id }
-        botActor { id name type } project { id } parent { id identifier }
-        labels { nodes { id name } }""",
-    "comments": """id body url createdAt updatedAt editedAt archivedAt resolvedAt
-        issue { id identifier } parent { id } user { id } botActor { id name type }""",
-    "projects": """id name description content slugId url state status { id name type } createdAt
-        updatedAt archivedAt startDate targetDate completedAt canceledAt lead { id } creator { id }
-        teams { nodes { id key } }""",
-    "teams": "id key name description private createdAt updatedAt archivedAt",
-    "users": "id name displayName email active admin app createdAt updatedAt archivedAt url",
-    "workflowStates": """id name type color position description createdAt updatedAt archivedAt
-        team { id key }""",
-    "issueLabels": """id name color description isGroup createdAt updatedAt archivedAt
-        parent { id } team { id key }""",
-}
+def asked(value: Any) -> str:
+    """The selection that a payload answers; `metadata` and `source` are JSON to Linear, too."""
+    if isinstance(value, list):
+        return asked(value[0]) if value else "{ id }"
+    if not isinstance(value, dict):
+        return ""
+    fields = [
+        name if name in ("metadata", "source") or not nests(item) else f"{name} {asked(item)}"
+        for name, item in value.items()
+    ]
+    return f"{{ {' '.join(fields)} }}"
+
+
+def nests(value: Any) -> bool:
+    """Whether a value is an object or a list of such."""
+    items = value if isinstance(value, list) else [value]
+    return any(isinstance(item, dict) for item in items)
 
 
 @contracts.require_contracts
-def test_linear_payloads_are_what_the_schema_would_answer() -> None:
-    files = {"workflowStates": "workflow_states", "issueLabels": "labels"}
-    for field, nodes in LINEAR_NODES.items():
-        data = {field: {"nodes": linear(files.get(field, field))}}
-        judge("linear", "/graphql", {"data": data}, f"{{ {field} {{ nodes {{ {nodes} }} }} }}")
+@pytest.mark.parametrize(("type_name", "kind"), sorted(COLLECTIONS.items()))
+def test_linear_payloads_are_what_the_schema_would_answer(type_name: str, kind: str) -> None:
+    field = f"{type_name[0].lower()}{type_name[1:]}"
+    for row in linear(kind):
+        known = {name: value for name, value in row.items() if value is not None}
+        if not (known.get("labels") or {"nodes": [1]})["nodes"]:
+            del known["labels"]
+        for empty in [name for name, value in known.items() if value == [] and "Labels" in name]:
+            del known[empty]
+        bare = " ".join(name for name in row if name not in known and name in NULL_LEAVES)
+        selection = asked(known)[:-1] + bare + " }"
+        answer = {name: row[name] for name in row if name in known or name in NULL_LEAVES}
+        if kind == "issue_history":
+            query = f'{{ issue(id: "1") {{ history {{ nodes {selection} }} }} }}'
+            judge(
+                "linear", "/graphql", {"data": {"issue": {"history": {"nodes": [answer]}}}}, query
+            )
+        else:
+            query = f'{{ {field}(id: "1") {selection} }}'
+            judge("linear", "/graphql", {"data": {field: answer}}, query)
+
+
+NULL_LEAVES = ("archivedAt", "description", "dueDate", "editedAt", "resolvedAt", "trashed")
+"""Fields that may be null and have no fields of their own."""
 
 
 @contracts.require_contracts

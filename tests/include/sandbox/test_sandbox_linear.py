@@ -176,7 +176,7 @@ def test_wrong_key_is_an_authentication_error(serve):
     [
         "{ issues { nodes { titel } } }",
         "{ issues(limit: 3) { nodes { id } } }",
-        "{ cycles { nodes { id } } }",
+        "{ favorites { nodes { id } } }",
         "{ issues { nodes { id }",
     ],
 )

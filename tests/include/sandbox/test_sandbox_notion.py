@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from include.sandbox import Limits, Workspace
+from include.sandbox import Fault, Limits, Workspace
 
 
 def uid(number: int) -> str:
@@ -158,7 +158,7 @@ def test_trash_of_a_data_source_is_returned_if_asked_for(serve):
     assert ids(client.post(path, json={"in_trash": True})) == [2]
 
 
-def test_filter_by_property_is_refused_because_it_is_not_served(serve):
+def test_filter_by_a_property_that_is_not_in_the_schema_is_refused(serve):
     _, client = serve(workspace(data_sources=[SOURCE], pages=[page(1, IN_SOURCE)]))
     body = {"filter": {"property": "Done", "checkbox": {"equals": True}}}
     response = client.post(f"/notion/v1/data_sources/{uid(90)}/query", json=body)
@@ -248,3 +248,21 @@ def test_enforced_limit_is_429_with_retry_after(serve):
     assert client.get("/notion/v1/users").status_code == 200
     refused = client.get("/notion/v1/users")
     assert (refused.status_code, refused.headers["retry-after"]) == (429, "60")
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "code"),
+    [
+        (Fault(kind="status", provider="notion", status=529), 529, "service_overload"),
+        (Fault(kind="rate_limit", provider="notion", seconds=7), 429, "rate_limited"),
+        (Fault(kind="blocked", provider="notion"), 429, "rate_limited"),
+    ],
+)
+def test_scripted_faults_hit_pages_as_markdown_too(serve, fault, status, code):
+    sandbox, client = serve(workspace(pages=[page(1)]))
+    sandbox.faults.add(fault)
+    path = f"/notion/v1/pages/{uid(1)}/markdown"
+    headers = {"Notion-Version": "2026-03-11"}
+    refused = client.get(path, headers=headers)
+    assert (refused.status_code, refused.json()["code"]) == (status, code)
+    assert client.get(path, headers=headers).json()["markdown"] == ""
