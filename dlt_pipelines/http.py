@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from types import TracebackType
-from typing import Any, Final, Generic, Protocol, Self, TypeVar
+from typing import Any, Final, Generic, Protocol, Self, TypeVar, runtime_checkable
 
 import httpx
 import msgspec
@@ -34,6 +34,7 @@ T = TypeVar("T")
 USER_AGENT: Final = "headwater/0.1"
 
 _KNOWN_SECRETS: set[str] = set()
+_EXPIRY_HEADER: Final = "github-authentication-token-expiration"
 _SECRET_SHAPES: Final = re.compile(
     r"""(?x)
     \b(gh[pousr]_[A-Za-z0-9_]{16,} | github_pat_[A-Za-z0-9_]{20,}
@@ -107,7 +108,8 @@ class Meter:
     """What reading one resource cost; waits in seconds, sizes in bytes.
 
     `requests_not_modified` were answered 304 and cost no quota; `requests_saved` were not sent,
-    because what would have led to them had not changed.
+    because what would have led to them had not changed. `complexity` is what Linear counted for the
+    last query; `token_expiries` are in GitHub's words, by the token's identity.
     """
 
     resource: str
@@ -117,6 +119,8 @@ class Meter:
     rate_limit_remaining: int | None = None
     rate_limit_wait_seconds: float = 0.0
     requests_saved: int = 0
+    complexity: int | None = None
+    token_expiries: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +153,18 @@ class Token(Protocol):
 
     def authorization(self) -> str:
         """The `Authorization` header, valid now."""
+
+
+@runtime_checkable
+class RenewableToken(Token, Protocol):
+    """A credential that ends early and can be renewed."""
+
+    def renew(self, refused: str) -> None:
+        """Get another one than the `Authorization` that was refused.
+
+        Raises:
+            AuthError: there is none to be had.
+        """
 
 
 class Tokens(Protocol):
@@ -286,6 +302,15 @@ class Client:
             raise _unexpected_304(self.source, meter, path)
         return page.data
 
+    def post_form(
+        self, meter: Meter, path: str, fields: Mapping[str, str], shape: type[T]
+    ) -> Page[T]:
+        """POST a form and decode the JSON answer as `shape`; raises like `get`."""
+        page = self._send(meter, "POST", path, _decoder(shape), data=fields)
+        if page is None:
+            raise _unexpected_304(self.source, meter, path)
+        return page
+
     @contextmanager
     def stream(self, meter: Meter, path: str) -> Iterator[Iterator[bytes]]:
         """The body of a GET as it arrives; redirects to another host are followed without token.
@@ -351,15 +376,11 @@ class Client:
         where = f"{self.source}.{meter.resource}"
         message = self._http.build_request(method, path, **request)
         key, token = self._authorise(message, validators)
-        meter.requests_made += 1
-        try:
-            response = self._http.send(message)
-        except httpx.RequestError as error:
-            raise _no_answer(where, method, path, error) from None
-        meter.bytes_received += response.num_bytes_downloaded
-        meter.rate_limit_remaining = _remaining(response, meter.rate_limit_remaining)
-        if token and self.tokens:
-            self.tokens.observe(token, _quota_of(message), response)
+        response = self._exchange(meter, message, token)
+        if isinstance(token, RenewableToken) and _is_unauthorized(response):
+            token.renew(message.headers["Authorization"])
+            message.headers["Authorization"] = token.authorization()
+            response = self._exchange(meter, message, token)
         if response.status_code == 304:
             meter.requests_not_modified += 1
             return None
@@ -380,6 +401,25 @@ class Client:
             validators[key] = etag
         links = {rel: link["url"] for rel, link in response.links.items() if rel and "url" in link}
         return Page(data, links, server_time(response))
+
+    def _exchange(
+        self, meter: Meter, message: httpx.Request, token: Token | None
+    ) -> httpx.Response:
+        meter.requests_made += 1
+        try:
+            response = self._http.send(message)
+        except httpx.RequestError as error:
+            where = f"{self.source}.{meter.resource}"
+            raise _no_answer(where, message.method, message.url.path, error) from None
+        meter.bytes_received += response.num_bytes_downloaded
+        meter.rate_limit_remaining = _remaining(response, meter.rate_limit_remaining)
+        if (points := response.headers.get("x-complexity", "")).isdigit():
+            meter.complexity = int(points)
+        if token and self.tokens:
+            self.tokens.observe(token, _quota_of(message), response)
+        if token and (expiry := response.headers.get(_EXPIRY_HEADER)):
+            meter.token_expiries[token.identity] = expiry
+        return response
 
     def _authorise(
         self, message: httpx.Request, validators: Validators | None
@@ -469,6 +509,8 @@ def classify(response: httpx.Response, where: str, secret_name: str) -> Headwate
             retry_after=_retry_after(response),
         )
     code = "conflict" if status == 409 else "bad_request"
+    if status == 400 and "too complex" in detail.lower():
+        code = "too_complex"
     return PermanentError(where, what, "200", "check the configuration of this source", code=code)
 
 
@@ -487,7 +529,8 @@ def _graphql_error(
     )
     what = f"GraphQL answered with errors: {what or 'no data'}"
     kinds = {str(error.get("type")) for error in errors}
-    if "RATE_LIMITED" in kinds:
+    codes = {str((error.get("extensions") or {}).get("code")) for error in errors}
+    if "RATE_LIMITED" in kinds or "RATELIMITED" in codes:
         wait = _rate_limit_wait(response, "secondary rate limit", is_limited=True) or 60.0
         return TransientError(
             where, what, "quota left", "wait", code="rate_limited", retry_after=wait
@@ -573,8 +616,16 @@ def _rate_limit_wait(
     ]
     if resets:
         return max(0.0, max(resets) - now) + 1
+    if headers.get("x-ratelimit-complexity-reset", "").isdigit():  # Some is left, but not enough.
+        return max(0.0, float(headers["x-ratelimit-complexity-reset"]) / 1000 - now) + 1
     # GitHub: without headers "wait at least one minute"; the others always send one.
     return 60.0
+
+
+def _is_unauthorized(response: httpx.Response) -> bool:
+    return response.status_code == 401 or (
+        response.status_code == 400 and "AUTHENTICATION_ERROR" in _detail(response)
+    )
 
 
 def _retry_after(response: httpx.Response) -> float | None:
@@ -613,6 +664,8 @@ def _detail(response: httpx.Response) -> str:
     if not isinstance(body, dict):
         return _excerpt(response)
     parts = [str(body.get("code") or "")]
+    if isinstance(body.get("error"), str):  # OAuth's.
+        parts.append(body["error"])
     if isinstance(reason := body.get("additional_data"), dict):
         parts.append(str(reason.get("rate_limit_reason", "")))
     parts.append(str(body.get("message") or ""))

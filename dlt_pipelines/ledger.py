@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -81,7 +81,10 @@ class Trigger:
 
 @dataclass
 class ResourceRun:
-    """One resource within one sync: counts, cost, cursors, and a place for unreadable records."""
+    """One resource within one sync: counts, cost, cursors, and a place for unreadable records.
+
+    `notes` are what a source has to say beside the numbers.
+    """
 
     sync: SyncRun
     resource: str
@@ -94,6 +97,7 @@ class ResourceRun:
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     completed_at: datetime | None = None
     refusal: HeadwaterError | None = None
+    notes: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.meter = Meter(self.resource)
@@ -145,6 +149,8 @@ class ResourceRun:
             "bytes_received": self.meter.bytes_received,
             "error_code": self.refusal.code if self.refusal else None,
             "error_message": str(self.refusal) if self.refusal else None,
+            **({"token_expiries": expiries} if (expiries := self.meter.token_expiries) else {}),
+            **({"notes": self.notes} if self.notes else {}),
         }
 
 
@@ -245,8 +251,9 @@ class Ledger:
         resources: Iterable[str],
         trigger: Trigger,
         window: tuple[datetime | None, datetime | None] = (None, None),
+        tokens: Iterable[Mapping[str, str]] = (),
     ) -> SyncRun:
-        """Open the account of a new sync."""
+        """Open the account of a new sync; `tokens` describe what it asks with, and tell none."""
         folder = self.root / "open" / connection_id / slug(container)
         folder.mkdir(parents=True, exist_ok=True)
         sync_id = str(uuid4())
@@ -262,6 +269,7 @@ class Ledger:
             "window_start": window[0],
             "window_end": window[1],
             "resources": list(resources),
+            **({"tokens": told} if (told := list(tokens)) else {}),
         }
         run._event("started", None, details)
         return run

@@ -13,7 +13,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -26,7 +26,7 @@ from dlt.common.pipeline import LoadInfo
 from dlt.extract import DltResource, DltSource
 from filelock import FileLock, Timeout
 
-from dlt_pipelines import ledger, raw_event, visits
+from dlt_pipelines import credentials, ledger, raw_event, visits
 from dlt_pipelines.destination import Warehouse
 from dlt_pipelines.http import HeadwaterError, Meter, PermanentError, RetryPolicy
 from dlt_pipelines.ledger import Ledger, Mode, ResourceRun, SyncRun, Trigger, slug
@@ -59,9 +59,10 @@ CURSOR: Final[Cursor] = dlt.sources.incremental("occurred_at", primary_key=())
 class Resource:
     """One raw table: how it is written, and in which kind of container it is read.
 
-    `follows` names the resource whose changes say what to read of this one: it is never read
-    without that one. Resources without `has_times` are not part of a window. `locator` is the JSON
-    path of what finds an object at the provider; only resources that have one are reconciled.
+    `also_in` is a second kind of container that has such objects. `follows` names the resource
+    whose changes say what to read of this one: it is never read without that one. Resources without
+    `has_times` are not part of a window. `locator` is the JSON path of what finds an object at the
+    provider; only resources that have one are reconciled.
     """
 
     strategy: Mapping[str, Any]
@@ -69,6 +70,7 @@ class Resource:
     follows: str = ""
     has_times: bool = True
     locator: str = ""
+    also_in: str = ""
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,9 @@ class SyncRequest:
 
     `data` is the folder for what containers share. `content_types` are what the configuration wants
     of this container (empty: everything), `resources` what this one sync is limited to. `blobs` is
-    the URL of the object store for large contents (empty: a folder in `data`).
+    the URL of the object store for large contents (empty: a folder in `data`). `client_secret` goes
+    with a `secret` that is a refresh token. `probed` is what the same run's probe answered of this
+    container (empty: it made none).
     """
 
     source_type: str
@@ -89,6 +93,7 @@ class SyncRequest:
     secret: str = field(repr=False)
     secret_name: str
     data: Path
+    client_secret: str = field(default="", repr=False)
     settings: Mapping[str, Any] = field(default_factory=dict)
     siblings: tuple[str, ...] = ()
     content_types: tuple[str, ...] = ()
@@ -98,6 +103,7 @@ class SyncRequest:
     end: datetime | None = None
     confirm_deletions: bool = False
     blobs: str = ""
+    probed: bytes = b""
     retry: RetryPolicy = field(default_factory=RetryPolicy)
 
     @property
@@ -142,7 +148,9 @@ class SourceType:
     """A registered source: its resources and how to open it on a container.
 
     `reconcile` looks for what has vanished among the known objects. `probe` tells, for many
-    containers of `probed_kind` at once, what moves whenever anything in one of them does.
+    containers of `probed_kind` at once, what moves whenever anything in one of them does. `scope`
+    names what of the configuration decides which objects a container has: where it grows, they are
+    read from the beginning.
     """
 
     name: str
@@ -153,6 +161,7 @@ class SourceType:
     reconcile: Callable[[SyncRequest, SyncRun, Known], Opened] | None = None
     probe: Callable[[Sequence[SyncRequest], Meter], Mapping[str, bytes]] | None = None
     probed_kind: str = ""
+    scope: Callable[[SyncRequest], Sequence[str]] | None = None
 
     @property
     def dataset(self) -> str:
@@ -172,7 +181,7 @@ class SourceType:
         return tuple(
             name
             for name, resource in self.resources.items()
-            if resource.kind == request.kind
+            if request.kind in (resource.kind, resource.also_in)
             and (not request.content_types or name in wanted)
             and (not limits or (resource.follows or name) in limits)
             and (request.mode != "window" or (resource.strategy is EVENTS and resource.has_times))
@@ -284,8 +293,11 @@ def extract(
             resources=names,
             trigger=trigger,
             window=(request.start, request.end),
+            tokens=credentials.describe(request.secret),
         )
         try:
+            if request.is_live and not request.resources:
+                request = replace(request, probed=visits.take_answer(request, store, trigger))
             _extract_package(source_type, request, store, run, names)
         except Exception as error:  # noqa: BLE001 - dlt wraps anything; the ledger keeps it
             cause = _cause(error, request)
@@ -436,6 +448,8 @@ def _extract_package(
     )
     if request.is_live:
         _rewind(pipeline, source_type, names)
+        if source_type.scope:
+            _widen(pipeline, source_type, names, source_type.scope(request))
     before = _cursors(pipeline, source_type.name)
     for name in names:
         run.resource(name).cursor_before = before.get(name)
@@ -480,6 +494,19 @@ def _rewind(pipeline: dlt.Pipeline, source_type: SourceType, names: tuple[str, .
                 for name in (leader, *followers):
                     resources.pop(name, None)
             resources.setdefault(leader, {})["followers"] = followers
+
+
+def _widen(
+    pipeline: dlt.Pipeline, source_type: SourceType, names: tuple[str, ...], scope: Sequence[str]
+) -> None:
+    """Forget how far resources were read if their container now stands for more than it did."""
+    with pipeline.managed_state() as state:
+        resources = _resource_states(state, source_type.name)
+        for name in names:
+            known = resources.setdefault(name, {}).get("scope", scope)
+            if not {*scope} <= {*known}:
+                resources[name] = {}
+            resources[name]["scope"] = [*scope]
 
 
 def _resource_states(state: Any, schema: str) -> dict[str, dict[str, Any]]:

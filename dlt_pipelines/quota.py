@@ -4,15 +4,16 @@ Containers are read in parallel by processes that know nothing of each other, bu
 same quota. So what the provider's headers say, and how much was asked in the last minute, is kept
 in one small file per token and quota. Whoever finds nothing left waits, and does not ask.
 
-Source: https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api (primary: a
-number of points until a reset; secondary: points a minute).
+Sources: https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api (primary: a
+number of points until a reset; secondary: points a minute), https://linear.app/developers/rate-limiting
+(requests and points of complexity an hour).
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -27,6 +28,29 @@ POINTS_PER_MINUTE: Final = {"core": 810, "graphql": 1_800}
 UNKNOWN: Final = 1 << 31
 
 
+@dataclass(frozen=True)
+class Budget:
+    """One thing that a provider counts: the headers that tell of it.
+
+    `seconds` is the unit of the reset header; a request takes `price` of it as far as we know
+    before the answer says more.
+    """
+
+    name: str = ""
+    remaining: str = "x-ratelimit-remaining"
+    reset: str = "x-ratelimit-reset"
+    seconds: float = 1.0
+    price: int = 1
+
+
+GITHUB_BUDGETS: Final = (Budget(),)
+# An endpoint's own limit is left to the refusal: it says nothing about the other queries.
+LINEAR_BUDGETS: Final = tuple(
+    Budget(name, f"x-ratelimit-{name}-remaining", f"x-ratelimit-{name}-reset", 0.001, price)
+    for name, price in (("requests", 1), ("complexity", 0))
+)
+
+
 class _State(msgspec.Struct):
     """One token's quota: `reset_at` and the minute's `asked_at` in seconds of our own clock."""
 
@@ -37,11 +61,16 @@ class _State(msgspec.Struct):
 
 @dataclass(frozen=True)
 class Quotas:
-    """The quotas of some tokens; `folder` is shared by all processes that use them."""
+    """The quotas of some tokens; `folder` is shared by all processes that use them.
+
+    `per_minute` is how many requests a provider allows that does not say so in its answers.
+    """
 
     source: str
     folder: Path
     tokens: Sequence[Token]
+    per_minute: Mapping[str, int] = field(default_factory=dict)
+    budgets: Sequence[Budget] = GITHUB_BUDGETS
 
     def choose(self, resource: str, preferred: str | None) -> Token:
         """A token that may ask now; the preferred one if it may, else the one with most left.
@@ -68,12 +97,18 @@ class Quotas:
 
     def observe(self, token: Token, resource: str, response: httpx.Response) -> None:
         """Keep what the response's `x-ratelimit-*` headers say."""
+        for budget in self.budgets:
+            self._observe(token, resource, budget, response)
+
+    def _observe(
+        self, token: Token, resource: str, budget: Budget, response: httpx.Response
+    ) -> None:
         headers = response.headers
-        left, reset = headers.get("x-ratelimit-remaining", ""), headers.get("x-ratelimit-reset", "")
+        left, reset = headers.get(budget.remaining, ""), headers.get(budget.reset, "")
         if not (left.isdigit() and reset.isdigit()):
             return
-        seconds = float(reset) - server_time(response).timestamp()
-        with self._opened(token, resource) as file:
+        seconds = float(reset) * budget.seconds - server_time(response).timestamp()
+        with self._opened(token, resource, budget) as file:
             is_same_window = abs(file.state.reset_at - time.time() - seconds) < 5
             # Answers of parallel requests arrive in any order: the lower number is the later one.
             known = file.state.remaining if is_same_window else UNKNOWN
@@ -81,28 +116,39 @@ class Quotas:
             file.state.reset_at = time.time() + seconds
 
     def _look(self, token: Token, resource: str) -> tuple[float, int]:
-        """Seconds until a token may ask, and how much it has left."""
-        with self._opened(token, resource) as file:
+        """Seconds until a token may ask, and how much it has left of its scarcest budget."""
+        looks = [self._look_at(token, resource, budget) for budget in self.budgets]
+        return max(wait for wait, _ in looks), min(left for _, left in looks)
+
+    def _look_at(self, token: Token, resource: str, budget: Budget) -> tuple[float, int]:
+        with self._opened(token, resource, budget) as file:
             state, now = file.state, time.time()
-            if state.reset_at <= now:
+            is_told = state.reset_at > now
+            if not is_told and resource not in self.per_minute:
                 return 0.0, UNKNOWN
-            if state.remaining <= 0:
+            if is_told and state.remaining <= 0:
                 return state.reset_at - now + 1, 0
             recent = _recent(state.asked, now)
-            if sum(recent.values()) >= POINTS_PER_MINUTE.get(resource, UNKNOWN):
+            limit = self.per_minute.get(resource, POINTS_PER_MINUTE.get(resource, UNKNOWN))
+            if sum(recent.values()) >= limit:
                 return max(1.0, min(map(float, recent)) + 60 - now), state.remaining
             return 0.0, state.remaining
 
     def _note_asked(self, token: Token, resource: str) -> None:
-        with self._opened(token, resource) as file:
-            now = time.time()
-            file.state.asked = _recent(file.state.asked, now)
-            second = str(int(now))
-            file.state.asked[second] = file.state.asked.get(second, 0) + 1
-            file.state.remaining -= file.state.remaining < UNKNOWN
+        for budget in self.budgets:
+            if not budget.price:
+                continue
+            with self._opened(token, resource, budget) as file:
+                now = time.time()
+                file.state.asked = _recent(file.state.asked, now)
+                second = str(int(now))
+                file.state.asked[second] = file.state.asked.get(second, 0) + budget.price
+                if file.state.remaining < UNKNOWN:
+                    file.state.remaining -= budget.price
 
-    def _opened(self, token: Token, resource: str) -> _File:
-        return _File(self.folder / f"{token.identity}.{resource}.json")
+    def _opened(self, token: Token, resource: str, budget: Budget) -> _File:
+        name = ".".join(part for part in (token.identity, resource, budget.name) if part)
+        return _File(self.folder / f"{name}.json")
 
 
 class _File:

@@ -147,10 +147,17 @@ def transform(
 
 
 @app.command()
-def publish() -> None:
+def publish(
+    store: Annotated[
+        str | None, typer.Option(help="Only this store, in a file of its own.")
+    ] = None,
+    public: Annotated[
+        bool, typer.Option("--public", help="Leave out all that is private or deleted.")
+    ] = False,
+) -> None:
     """Put a fresh copy of the marts where analysts open it."""
     with _clear_errors():
-        out.print(steps.publish(Settings()))
+        out.print(steps.publish(Settings(), store, is_public=public), soft_wrap=True)
 
 
 @app.command()

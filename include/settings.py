@@ -104,13 +104,27 @@ def _without_credential(url: HttpUrl) -> HttpUrl:
     return url
 
 
+SecretName = Annotated[
+    str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$"), AfterValidator(_name_of_a_secret)
+]
+
+
+def _names_another_file(store: str) -> str:
+    if store == "headwater":
+        raise ValueError("headwater.duckdb is the file of all stores: give this one another name")
+    return store
+
+
+StoreName = Annotated[
+    str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$"), AfterValidator(_names_another_file)
+]
+
+
 class _Source(_Model):
     name: Name
     owner: Annotated[str, Field(min_length=1)]
-    secret: Annotated[
-        str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$"), AfterValidator(_name_of_a_secret)
-    ]
-    stores: tuple[str, ...] = ("default",)
+    secret: SecretName
+    stores: tuple[StoreName, ...] = ("default",)
     sync_frequency_minutes: Annotated[int, Field(ge=1, le=44_640)] = 60
     sync_enabled: bool = True
     content_visibility: Literal["public", "private", "mixed"] = "private"
@@ -168,41 +182,75 @@ class GitHubSource(_Source):
 
 
 class LinearSource(_Source):
-    """Teams of one workspace; `owner` is the workspace's URL key."""
+    """Teams of one workspace; `owner` is the workspace's URL key.
+
+    With a `client_id` the secret is the first refresh token of that OAuth application, and
+    `client_secret` names the application's own secret; else the secret is a key or access token.
+    """
 
     type: Literal["linear"]
     teams: Annotated[tuple[str, ...], Field(min_length=1)]
+    client_id: Annotated[str, Field(min_length=1)] | None = None
+    client_secret: SecretName | None = None
 
     @property
     def containers(self) -> tuple[Container, ...]:
         """The workspace itself, then one per team key."""
+        settings = {"client_id": self.client_id} if self.client_id else {}
         return (
-            Container(name=self.owner, kind="workspace"),
-            *(Container(name=team, kind="team") for team in self.teams),
+            Container(name=self.owner, kind="workspace", settings=settings),
+            *(Container(name=team, kind="team", settings=settings) for team in self.teams),
         )
+
+    @model_validator(mode="after")
+    def _whole_application(self) -> Self:
+        if bool(self.client_id) != bool(self.client_secret):
+            raise ValueError("an OAuth application needs both client_id and client_secret")
+        return self
 
 
 class NotionSource(_Source):
-    """A workspace: all that is shared with the integration, or only what lies under roots."""
+    """A workspace: all that is shared with the integration, or only what lies under roots.
+
+    `content` is the form in which pages are read: `blocks`, or `markdown` as Notion writes it.
+    `block_comments` is how many requests a sync may spend on comments on single blocks,
+    `requests_per_minute` the connection's limit where it is not the usual one.
+    """
 
     type: Literal["notion"]
     roots: tuple[Root, ...] = ()
+    include_paths: tuple[str, ...] = ()
+    exclude_paths: tuple[str, ...] = ()
     api_version: Literal["2025-09-03", "2026-03-11"] = "2025-09-03"
+    content: Literal["blocks", "markdown"] = "blocks"
+    block_comments: Annotated[int, Field(ge=0)] = 500
+    requests_per_minute: Annotated[int, Field(ge=1)] | None = None
 
     @property
     def containers(self) -> tuple[Container, ...]:
         """One per root, or the workspace."""
-        version = {"api_version": self.api_version}
+        names = {"api_version", "content", "block_comments", "requests_per_minute"}
+        settings = self.model_dump(include=names, exclude_none=True)
+        paths = {"include_paths", "exclude_paths"}
         if not self.roots:
-            return (Container(name=self.owner, kind="workspace", settings=version),)
+            settings |= self.model_dump(include=paths, exclude_defaults=True)
+            return (Container(name=self.owner, kind="workspace", settings=settings),)
         return tuple(
             Container(
                 name=root.name,
                 kind="workspace",
-                settings={**version, **root.model_dump(exclude={"name"})},
+                settings={**settings, **root.model_dump(exclude={"name"})},
             )
             for root in self.roots
         )
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if self.content == "markdown" and self.api_version < "2026-03-11":
+            raise ValueError("content: markdown needs api_version 2026-03-11")
+        if self.roots and (self.include_paths or self.exclude_paths):
+            raise ValueError("with roots, paths belong to each root")
+        return self
 
 
 Source = Annotated[GitHubSource | LinearSource | NotionSource, Field(discriminator="type")]
@@ -252,6 +300,23 @@ class Settings:
     def published(self) -> Path:
         """The file for analysts."""
         return self.data / "published" / "headwater.duckdb"
+
+    def published_file(self, store: str | None = None, *, is_public: bool = False) -> Path:
+        """The file for analysts of everything, of one store, or of what is public in either.
+
+        Raises:
+            ConfigError: no source belongs to the store.
+        """
+        stores = sorted({name for source in self.sources for name in source.stores})
+        if store is not None and store not in stores:
+            raise ConfigError(
+                f"{self.sources_file.name}.{store}",
+                "no source belongs to this store",
+                f"one of {', '.join(stores)}",
+                "correct the name, or add it to the stores of a source",
+            )
+        name = store or self.published.stem
+        return self.published.with_name(f"{name}{'.public' if is_public else ''}.duckdb")
 
     @property
     def store(self) -> Store:
@@ -324,6 +389,7 @@ class Settings:
             secret=secret,
             secret_name=source.secret,
             data=self.data,
+            client_secret=self._client_secret(source),
             settings=entry.settings,
             siblings=tuple(c.name for c in source.containers if c.name != source.owner),
             content_types=tuple(entry.settings.get("content_types") or ()),
@@ -394,6 +460,22 @@ class Settings:
             "a token",
             f"export {source.secret}, or try `headwater demo`, which needs no account",
         )
+
+    def _client_secret(self, source: GitHubSource | LinearSource | NotionSource) -> str:
+        """The secret of the source's OAuth application, which the sandbox's token does without."""
+        name = source.client_secret if isinstance(source, LinearSource) else None
+        if not name or not (self._lookup(source.secret) or "").strip():
+            return ""
+        secret = (self._lookup(name) or "").strip()
+        if not secret:
+            raise AuthError(
+                f"{source.type}.{source.name}",
+                f"the secret {name} is not set",
+                "the OAuth application's client secret",
+                f"export {name}",
+            )
+        register_secret(secret)
+        return secret
 
 
 def load_sources(path: Path) -> tuple[GitHubSource | LinearSource | NotionSource, ...]:

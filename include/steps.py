@@ -220,9 +220,12 @@ def transform(settings: Settings, *, full_refresh: bool = False, say: Say = lamb
     dbt(settings, "build", "--exclude-resource-type", "unit_test", *options, say=say)
 
 
-def publish(settings: Settings) -> str:
-    """Put a fresh copy of the marts where analysts open it; returns its path."""
-    return str(warehouse.publish(settings))
+def publish(settings: Settings, store: str | None = None, *, is_public: bool = False) -> str:
+    """Put a fresh copy of the marts, or of a part of them, where analysts open it.
+
+    Returns its path.
+    """
+    return str(warehouse.publish(settings, store, is_public=is_public))
 
 
 def docs(settings: Settings, *, say: Say = lambda _: None) -> str:

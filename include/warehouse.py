@@ -2,7 +2,7 @@
 
 DuckDB lets one process write and then nobody else open. So whoever writes holds a file lock (inside
 Airflow the one-slot pool `warehouse` keeps tasks from queueing on it), and analysts read
-`published/headwater.duckdb`, which is replaced whole.
+`published/headwater.duckdb`, which is replaced whole, or a file beside it with a part of that.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from uuid import uuid4
 import duckdb
 from filelock import FileLock, Timeout
 
-from dlt_pipelines.http import TransientError
+from dlt_pipelines.http import PermanentError, TransientError
+from include import excerpt
+from include.excerpt import Scope
 from include.settings import Settings
 
 # ZSTD for long strings came with this storage version; later ones choose dictionary coding, which
 # is seven times larger on payloads. Older readers can open it, too.
 STORAGE_VERSION: Final = "v1.2.0"
-PUBLISHED_SCHEMAS: Final = ("core", "ops")
 LOCK_TIMEOUT_SECONDS: Final = 1_800.0
 
 
@@ -74,22 +75,29 @@ def warehouse_id(db: duckdb.DuckDBPyConnection) -> str:
     return str(row[0]) if row else ""
 
 
-def publish(settings: Settings) -> Path:
+def publish(settings: Settings, store: str | None = None, *, is_public: bool = False) -> Path:
     """Copy the marts into a new file and put it in place of the published one, at once.
 
     Readers that have the old file open keep their snapshot; whoever opens next sees the new one.
+    With a store the file is `<store>.duckdb` and holds nothing of another; a public one has
+    `.public` in its name and nothing private or deleted in it.
+
+    Raises:
+        ConfigError: no source belongs to the store.
+        PermanentError: a part is asked for and the marts have not been built.
     """
-    target = settings.published
+    target = settings.published_file(store, is_public=is_public)
+    scope = Scope(store, is_public)
     target.parent.mkdir(parents=True, exist_ok=True)
     fresh = target.with_suffix(f".{uuid4().hex[:8]}.tmp")
     try:
         with writer_lock(settings), _connect(settings.warehouse) as db:
-            for abandoned in target.parent.glob(f"{target.stem}.*.tmp*"):
+            for abandoned in target.parent.glob("*.tmp*"):
                 abandoned.unlink()  # By a publish that was killed: the lock is ours.
             db.execute(
                 f"attach {_text(fresh)} as published (storage_version {_text(STORAGE_VERSION)})"
             )
-            _copy_marts(db)
+            _copy_marts(db, scope)
             db.execute("detach published")
         with fresh.open("rb") as file:
             os.fsync(file.fileno())
@@ -133,28 +141,42 @@ def _connect(path: Path) -> duckdb.DuckDBPyConnection:
     return db
 
 
-def _copy_marts(db: duckdb.DuckDBPyConnection) -> None:
-    """Recreate every mart with its constraints and comments, then its rows."""
+def _copy_marts(db: duckdb.DuckDBPyConnection, scope: Scope) -> None:
+    """Recreate every mart with its constraints and comments, and the rows that are in scope."""
     source = db.execute("select current_database()").fetchone()
     name = source[0] if source else "warehouse"
-    for schema in PUBLISHED_SCHEMAS:
-        db.execute(f"create schema if not exists published.{schema}")
     tables = db.execute(
-        "select schema_name, table_name, sql, comment from duckdb_tables()"
-        " where database_name = $name and list_contains($schemas, schema_name)"
+        "select schema_name, table_name, comment from duckdb_tables()"
+        " where database_name = $name and (list_contains($schemas, schema_name)"
+        " or (schema_name = 'staging' and list_contains($staging, table_name)))"
         " order by all",
-        {"name": name, "schemas": list(PUBLISHED_SCHEMAS)},
+        {"name": name, "schemas": list(excerpt.MARTS), "staging": list(excerpt.STAGING)},
     ).fetchall()
-    for schema, table, _, comment in tables:
-        copy = f'published.{schema}."{table}"'
-        db.execute(f'create table {copy} as from "{name}".{schema}."{table}"')
-        if comment:
-            db.execute(f"comment on table {copy} is {_text(comment)}")
+    if not scope.is_whole:
+        if ("ops", "store_documents") not in {table[:2] for table in tables}:
+            raise PermanentError(
+                "headwater.publish",
+                "the warehouse has no marts yet",
+                "models that were built",
+                "run `headwater transform` first",
+                code="not_built",
+            )
+        excerpt.choose(db, scope)
+    for schema, table, comment in tables:
         columns = db.execute(
             "select column_name, comment, is_nullable from duckdb_columns()"
             " where database_name = $name and schema_name = $schema and table_name = $table",
             {"name": name, "schema": schema, "table": table},
         ).fetchall()
+        query = excerpt.query(scope, schema, table, [column for column, *_ in columns])
+        if query is None:
+            continue
+        copy = f'published.{schema}."{table}"'
+        db.execute(f"create schema if not exists published.{schema}")
+        db.execute(f'create table {copy} as from "{name}".{schema}."{table}" limit 0')
+        db.execute(f"insert into {copy} {query}")
+        if comment:
+            db.execute(f"comment on table {copy} is {_text(comment)}")
         for column, column_comment, is_nullable in columns:
             if not is_nullable:
                 db.execute(f'alter table {copy} alter "{column}" set not null')

@@ -20,7 +20,7 @@ from tests.include.sandbox import contracts
 from tests.installation import QUICK, Installation
 
 # Module fixtures that take long to make: what uses one of them runs in one process.
-COSTLY = ("corpus", "shipped", "synced", "github_warehouse")
+COSTLY = ("corpus", "shipped", "synced", "github_warehouse", "small_warehouse")
 
 ServeWorkspace = Callable[..., Sandbox]
 Install = Callable[..., Installation]

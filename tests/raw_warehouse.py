@@ -30,7 +30,17 @@ SNAPSHOTS: Final = {
         "teams",
         "team_members",
     ),
-    "raw_linear": ("teams", "users", "workflow_states", "labels"),
+    "raw_linear": (
+        "organizations",
+        "teams",
+        "users",
+        "team_memberships",
+        "workflow_states",
+        "labels",
+        "project_statuses",
+        "issue_relations",
+        "initiative_to_projects",
+    ),
     "raw_notion": ("users",),
 }
 HISTORIES: Final = {
@@ -57,8 +67,29 @@ HISTORIES: Final = {
         "deployments",
         "deployment_statuses",
     ),
-    "raw_linear": ("issues", "comments", "projects"),
-    "raw_notion": ("data_sources", "pages", "page_contents", "comments"),
+    "raw_linear": (
+        "issues",
+        "issue_history",
+        "comments",
+        "projects",
+        "project_milestones",
+        "project_updates",
+        "initiatives",
+        "initiative_updates",
+        "documents",
+        "attachments",
+        "customers",
+        "customer_needs",
+        "cycles",
+    ),
+    "raw_notion": (
+        "databases",
+        "data_sources",
+        "pages",
+        "page_contents",
+        "comments",
+        "files",
+    ),
 }
 # One event, and one row, wherever it was read.
 SHARED: Final = ("blobs",)

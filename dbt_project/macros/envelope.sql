@@ -60,7 +60,7 @@ one bot has one login.
             deleted_at='coalesce(deleted_at, if(' ~ in_trash
             ~ ', record.last_edited_time, null))',
             deletion_reason='coalesce(deletion_reason, if(' ~ in_trash
-            ~ ", 'in_trash', null))",
+            ~ ", 'trashed', null))",
         )
     }}
 {%- endmacro %}

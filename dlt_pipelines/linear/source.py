@@ -1,15 +1,22 @@
-"""Loads a Linear workspace through GraphQL: people, projects, issues and comments.
+"""Loads a Linear workspace through GraphQL: people, plans, issues and all that is said about them.
 
-    teams, users, issueLabels  → raw_linear.teams, users, labels  workspace; complete, versioned
-    projects                   → raw_linear.projects              workspace; updatedAt ≥ cursor
-    workflowStates             → raw_linear.workflow_states       team; complete, versioned
-    issues, comments           → raw_linear.issues, comments      team; updatedAt ≥ cursor
+    organization               → raw_linear.organizations          workspace; one row, versioned
+    teams, users, teamMemberships, issueLabels, projectStatuses, issueRelations,
+    initiativeToProjects       → raw_linear.teams, …               workspace; complete, versioned
+    projects, projectMilestones, projectUpdates, initiatives, initiativeUpdates, documents,
+    attachments, customers, customerNeeds, cycles
+                               → raw_linear.projects, …            workspace; updatedAt ≥ cursor
+    comments without an issue  → raw_linear.comments               workspace; updatedAt ≥ cursor
+    workflowStates             → raw_linear.workflow_states        team; complete, versioned
+    issues, comments           → raw_linear.issues, comments       team; updatedAt ≥ cursor
+    issues { history }         → raw_linear.issue_history          team; of issues that changed
 
 Cursors: Linear sets `updatedAt` to the millisecond at every change; an overlap of a minute covers
 late commits. Listings come newest first with opaque page cursors: an object that changes during the
 walk moves to the front, past the walk, and is newer than its cursor, so the next run reads it.
 Archived and trashed objects are read like any other and carry `archivedAt` and `trashed`; one that
-was deleted for good is absent from the API and found by reconciliation only.
+was deleted for good is absent from the API and found by `reconcile`. What belongs to teams is
+stored of the configured ones only (`scope.py`).
 
 API: https://linear.app/developers/graphql, queries beside this file. Run one:
 `headwater sync linear --container ENG`.
@@ -17,27 +24,31 @@ API: https://linear.app/developers/graphql, queries beside this file. Run one:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import cache
-from importlib.resources import files
-from typing import Any, Final, TypeVar
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any, Final
 
 import dlt
 import msgspec
 import pyarrow as pa
 from dlt.extract import DltResource
 
-from dlt_pipelines.http import Client, Meter, PermanentError
+from dlt_pipelines.http import Client, Meter
 from dlt_pipelines.ledger import ResourceRun, SyncRun
+from dlt_pipelines.linear.auth import tokens_of
+from dlt_pipelines.linear.graphql import Workspace, query_text
+from dlt_pipelines.linear.history import issue_history
+from dlt_pipelines.linear.reconcile import reconcile
+from dlt_pipelines.linear.scope import Scope, scope_of, unknown_team
 from dlt_pipelines.pipeline import (
     CURSOR,
     EARLIEST,
     EVENTS,
     LISTING,
     Cursor,
+    Known,
     Resource,
     SourceType,
     SyncRequest,
@@ -45,47 +56,33 @@ from dlt_pipelines.pipeline import (
 from dlt_pipelines.raw_event import to_batches, to_empty_listing
 
 OVERLAP_SECONDS: Final = 60
-# Linear allows 10,000 points a query: 0.1 a property and 1 an object, times `first`. An issue with
-# its nested labels costs some 70 points, a project as much, everything else at most 10.
-PAGE_SIZES: Final = {"issues": 100, "projects": 100}
-PAGE_SIZE: Final = 250
 
+_WORKSPACE_LISTING: Final = Resource(LISTING, "workspace")
+_WORKSPACE_EVENTS: Final = Resource(EVENTS, "workspace", locator="$.id")
 RESOURCES: Final = {
-    "teams": Resource(LISTING, "workspace"),
-    "users": Resource(LISTING, "workspace"),
-    "labels": Resource(LISTING, "workspace"),
-    "projects": Resource(EVENTS, "workspace"),
+    "teams": _WORKSPACE_LISTING,
+    "organizations": _WORKSPACE_LISTING,
+    "users": _WORKSPACE_LISTING,
+    "team_memberships": _WORKSPACE_LISTING,
+    "labels": _WORKSPACE_LISTING,
+    "project_statuses": _WORKSPACE_LISTING,
+    "issue_relations": _WORKSPACE_LISTING,
+    "initiative_to_projects": _WORKSPACE_LISTING,
+    "projects": _WORKSPACE_EVENTS,
+    "project_milestones": _WORKSPACE_EVENTS,
+    "project_updates": _WORKSPACE_EVENTS,
+    "initiatives": _WORKSPACE_EVENTS,
+    "initiative_updates": _WORKSPACE_EVENTS,
+    "documents": _WORKSPACE_EVENTS,
+    "attachments": _WORKSPACE_EVENTS,
+    "customers": _WORKSPACE_EVENTS,
+    "customer_needs": _WORKSPACE_EVENTS,
+    "cycles": _WORKSPACE_EVENTS,
     "workflow_states": Resource(LISTING, "team"),
-    "issues": Resource(EVENTS, "team"),
-    "comments": Resource(EVENTS, "team"),
+    "issues": Resource(EVENTS, "team", locator="$.id"),
+    "issue_history": Resource(EVENTS, "team", follows="issues"),
+    "comments": Resource(EVENTS, "team", locator="$.id", also_in="workspace"),
 }
-# Nested lists that may be longer than one page, and the query that reads on.
-NESTED: Final = {"issues": ("labels", "issue_labels"), "projects": ("teams", "project_teams")}
-
-
-T = TypeVar("T")
-
-
-class _PageInfo(msgspec.Struct, rename="camel"):
-    has_next_page: bool
-    end_cursor: str | None = None
-
-
-class _Connection(msgspec.Struct, rename="camel"):
-    nodes: list[msgspec.Raw]
-    page_info: _PageInfo
-
-
-class _Listing(msgspec.Struct):
-    page: _Connection
-
-
-class _Parent(msgspec.Struct):
-    nested: _Connection
-
-
-class _Nested(msgspec.Struct):
-    parent: _Parent
 
 
 class _Keys(msgspec.Struct, rename="camel"):
@@ -93,163 +90,134 @@ class _Keys(msgspec.Struct, rename="camel"):
     updated_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Workspace:
-    """One Linear workspace behind one credential."""
+class _Viewer(msgspec.Struct):
+    viewer: dict[str, Any]
+    organization: dict[str, Any]
 
-    client: Client
 
-    def fetch_all(
-        self, run: ResourceRun, filters: Mapping[str, Any] | None = None
-    ) -> Iterator[bytes]:
-        """Every node of a listing, newest change first, nested lists completed."""
-        size = PAGE_SIZES.get(run.resource, PAGE_SIZE)
-        variables: dict[str, Any] = {"first": size, "after": None}
-        if filters is not None:
-            variables["filter"] = filters
-        while True:
-            connection = self._query(run, run.resource, variables, _Listing).page
-            for node in connection.nodes:
-                yield self._complete(run, bytes(node))
-            if not connection.page_info.has_next_page:
-                return
-            variables["after"] = _next_cursor(run, connection.page_info)
-
-    def _complete(self, run: ResourceRun, node: bytes) -> bytes:
-        """The node with all pages of its nested list; untouched where one page was enough."""
-        if run.resource not in NESTED or b'"hasNextPage":true' not in node.replace(b" ", b""):
-            return node
-        field, query = NESTED[run.resource]
-        record = msgspec.json.decode(node)
-        nodes: list[Any] = []
-        variables = {"id": record["id"], "after": None}
-        while True:
-            connection = self._query(run, query, variables, _Nested).parent.nested
-            nodes += [msgspec.json.decode(item) for item in connection.nodes]
-            if not connection.page_info.has_next_page:
-                break
-            variables["after"] = _next_cursor(run, connection.page_info)
-        record[field] = {"nodes": nodes, "pageInfo": {"hasNextPage": False}}
-        return msgspec.json.encode(record)
-
-    def _query(
-        self, run: ResourceRun, name: str, variables: Mapping[str, Any], shape: type[T]
-    ) -> T:
-        return self.client.graphql(run.meter, "/graphql", query_text(name), variables, shape)
+class _Teams(msgspec.Struct):
+    page: dict[str, Any]
 
 
 @contextmanager
-def open_workspace(request: SyncRequest, sync: SyncRun) -> Iterator[Iterable[DltResource]]:
+def open_container(request: SyncRequest, sync: SyncRun) -> Iterator[Iterable[DltResource]]:
     """The resources of one container: the workspace itself, or one team."""
     with _client(request) as client:
-        workspace = Workspace(client)
-        keys = {"in": list(request.siblings)}
-        in_teams = {"or": [{"team": {"null": True}}, {"team": {"key": keys}}]}
-        team = {"team": {"key": {"eq": request.container}}}
-        if request.kind == "workspace":
-            yield [
-                listing("teams", workspace, sync, {"key": keys}),
-                listing("users", workspace, sync, None),
-                listing("labels", workspace, sync, in_teams),
-                updated(
-                    "projects",
-                    workspace,
-                    sync,
-                    request,
-                    {"accessibleTeams": {"some": {"key": keys}}},
-                ),
-            ]
-        else:
-            yield [
-                listing("workflow_states", workspace, sync, team),
-                updated("issues", workspace, sync, request, team),
-                updated("comments", workspace, sync, request, {"issue": team}),
-            ]
+        workspace, scope = Workspace(client), scope_of(request)
+        resources: dict[str, DltResource] = {
+            name: listing(name, workspace, sync, scope)
+            if RESOURCES[name].strategy is LISTING
+            else updated(name, workspace, sync, request, scope)
+            for name in sync.resources
+            if name != "issue_history"
+        }
+        if "issue_history" in sync.resources:
+            resources["issue_history"] = issue_history(
+                workspace, sync, resources["issues"], read_keys, is_live=request.is_live
+            )
+        yield list(resources.values())
+
+
+@contextmanager
+def open_reconciliation(
+    request: SyncRequest, sync: SyncRun, known: Known
+) -> Iterator[Iterable[DltResource]]:
+    """The same container's tombstones."""
+    with _client(request) as client:
+        yield reconcile(Workspace(client), request, sync, known, read_keys)
 
 
 def check(request: SyncRequest) -> str:
     """Try the credential; say whose it is, and that the container exists."""
     with _client(request) as client:
-        meter = Meter("teams")
-        shape = dict[str, dict[str, Any]]
-        who = client.graphql(meter, "/graphql", query_text("viewer"), {}, shape)
+        ask = partial(client.graphql, Meter("teams"), "/graphql")
+        who = ask(query_text("viewer"), {}, _Viewer)
         if request.kind == "team":
             variables = {"first": 1, "filter": {"key": {"in": [request.container]}}}
-            found = client.graphql(meter, "/graphql", query_text("teams"), variables, _Listing)
-            if not found.page.nodes:
-                raise _unknown_team(request.container)
-        return f"{who['organization']['name']}, as {who['viewer']['name']}"
+            if not ask(query_text("teams"), variables, _Teams).page["nodes"]:
+                raise unknown_team(request.container)
+        return f"{who.organization['name']}, as {who.viewer['name']}"
 
 
-def listing(
-    name: str, workspace: Workspace, sync: SyncRun, filters: Mapping[str, Any] | None
-) -> Any:
+def listing(name: str, workspace: Workspace, sync: SyncRun, scope: Scope) -> DltResource:
     """A complete listing: rows that are absent from it are retired."""
-    run = sync.resource(name)
+    run = sync.account(name)
 
     @dlt.resource(name=name, **LISTING)
     def rows() -> Iterator[pa.Table]:
-        yield from to_batches(workspace.fetch_all(run, filters), run, _keys, listing=True)
+        yield from to_batches(_records(name, workspace, run, scope), run, read_keys, listing=True)
         if run.items_processed:
             return
         if name == "workflow_states":  # Every team has states: without any there is no such team.
-            raise _unknown_team(run.container)
+            raise unknown_team(run.container)
         yield to_empty_listing(run, f"query {name}: no nodes")
 
     return rows()
 
 
 def updated(
-    name: str, workspace: Workspace, sync: SyncRun, request: SyncRequest, filters: Mapping[str, Any]
-) -> Any:
+    name: str, workspace: Workspace, sync: SyncRun, request: SyncRequest, scope: Scope
+) -> DltResource:
     """Objects that changed since the cursor, or inside the window."""
-    run = sync.resource(name)
+    run = sync.account(name)
 
     @dlt.resource(name=name, **EVENTS)
     def rows(occurred_at: Cursor = CURSOR) -> Iterator[pa.Table]:
         times = {"gte": _text(occurred_at.start_value or EARLIEST)}
         if request.end:
             times["lt"] = _text(request.end)
-        records = workspace.fetch_all(run, {**filters, "updatedAt": times})
-        yield from to_batches(records, run, _keys)
+        if not (request.is_live and scope.is_checked_here(name)):
+            yield from to_batches(_records(name, workspace, run, scope, times), run, read_keys)
+            return
+        # What belongs to other teams moves no cursor, but need not be read again either.
+        memory = dlt.current.resource_state(name)
+        times["gte"] = max(times["gte"], memory.get("read_from", ""))
+        seen: list[datetime] = []
+        yield from to_batches(_records(name, workspace, run, scope, times, seen), run, read_keys)
+        if seen:
+            memory["read_from"] = _text(max(seen) - timedelta(seconds=OVERLAP_SECONDS))
 
     return rows(request.cursor(OVERLAP_SECONDS))
 
 
-@cache
-def query_text(name: str) -> str:
-    """The text of one query file."""
-    return files(__package__).joinpath("queries", f"{name}.graphql").read_text(encoding="utf-8")
+def read_keys(record: bytes) -> tuple[str, datetime | None]:
+    """The id and last change that every object of Linear has."""
+    keys = _decode_keys(record)
+    return keys.id, keys.updated_at
 
 
 _decode_keys = msgspec.json.Decoder(_Keys).decode
 
 
-def _keys(record: bytes) -> tuple[str, datetime | None]:
-    keys = _decode_keys(record)
-    return keys.id, keys.updated_at
+def _records(
+    name: str,
+    workspace: Workspace,
+    run: ResourceRun,
+    scope: Scope,
+    times: Mapping[str, str] | None = None,
+    seen: list[datetime] | None = None,
+) -> Iterator[bytes]:
+    """The objects of a resource in scope; `seen` is given the times of those outside, too."""
+    if name == "organizations":
+        yield workspace.fetch_one(run, name)
+        return
+    filters = scope.filters(name)
+    if filters is not None and times:
+        filters = {**filters, "updatedAt": times}
+    records = workspace.fetch_all(run, name, filters)
+    if seen is not None:
+        records = _noting(records, seen)
+    if scope.is_checked_here(name):
+        records = scope.of_these_teams(workspace, run, records)
+    yield from records
 
 
-def _next_cursor(run: ResourceRun, info: _PageInfo) -> str:
-    if not info.end_cursor:
-        raise PermanentError(
-            f"linear.{run.resource}",
-            "a page says that more follow, but not where",
-            "pageInfo.endCursor",
-            "run again, and report this if it persists",
-            code="incomplete",
-        )
-    return info.end_cursor
-
-
-def _unknown_team(key: str) -> PermanentError:
-    return PermanentError(
-        "linear.teams",
-        f"the team {key!r} does not exist, or the credential may not see it",
-        "a team key",
-        "correct `teams` in sources.yml",
-        code="not_found",
-    )
+def _noting(records: Iterable[bytes], seen: list[datetime]) -> Iterator[bytes]:
+    for record in records:
+        with suppress(msgspec.MsgspecError):
+            changed_at = _decode_keys(record).updated_at
+            seen[:] = [max([*seen, changed_at])]
+        yield record
 
 
 def _text(moment: datetime) -> str:
@@ -257,17 +225,26 @@ def _text(moment: datetime) -> str:
 
 
 def _client(request: SyncRequest) -> Client:
-    # A personal key goes bare; OAuth tokens (never `lin_api_…`) need the scheme.
-    is_oauth = request.secret.startswith("lin_oauth_")
-    authorization = f"Bearer {request.secret}" if is_oauth else request.secret
-    headers = {"Authorization": authorization}
-    return Client("linear", request.base_url, headers, request.secret_name, request.retry)
+    return Client(
+        "linear",
+        request.base_url,
+        {},
+        request.secret_name,
+        request.retry,
+        tokens_of(request),
+    )
+
+
+def _team_keys(request: SyncRequest) -> Sequence[str]:
+    return scope_of(request).keys
 
 
 LINEAR: Final = SourceType(
     name="linear",
     default_url="https://api.linear.app",
     resources=RESOURCES,
-    open=open_workspace,
+    open=open_container,
     check=check,
+    reconcile=open_reconciliation,
+    scope=_team_keys,
 )

@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from tests.dbt_project import github_objects
+from tests.dbt_project import github_objects, small_world
 from tests.raw_warehouse import RawWarehouse
 
 ROOT = Path(__file__).parents[2]
@@ -50,6 +50,16 @@ def github_warehouse(dbt_folder: Path, tmp_path_factory: pytest.TempPathFactory)
     github_objects.fill(RawWarehouse(path))
     run_dbt(dbt_folder, path, "build")
     return path.rename(tmp_path_factory.mktemp("github") / path.name)
+
+
+@pytest.fixture(scope="module")
+def small_warehouse(dbt_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Everything of `small_world`, built once for the tests of a module."""
+    path = dbt_folder / "warehouse.duckdb"
+    path.unlink(missing_ok=True)
+    small_world.fill(RawWarehouse(path))
+    run_dbt(dbt_folder, path, "build", "--exclude-resource-type", "unit_test")
+    return path.rename(tmp_path_factory.mktemp("small") / path.name)
 
 
 def run_dbt(dbt_folder: Path, warehouse: Path, *arguments: str) -> str:

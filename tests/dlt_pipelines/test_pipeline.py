@@ -236,9 +236,9 @@ def test_one_failing_repository_does_not_hold_up_the_other(sandbox_of, install):
     rows = {"issues": [issue(1)]}
     names = {REPO: rows, "tidewater-labs/other": {"issues": [issue(2)]}}
     installation = install(sandbox_of(github(names)))
-    installation.sandbox.faults.add(Fault(kind="status", status=422, path="/gauge/labels"))
+    installation.sandbox.faults.add(Fault(kind="status", status=422, path="/gauge/branches"))
     (failure,) = installation.failing_sync()
-    assert "/repos/tidewater-labs/gauge/labels answered 422" in str(failure)
+    assert "/repos/tidewater-labs/gauge/branches answered 422" in str(failure)
     assert issue_ids(installation) == ["I_2"]
     assert [done["container"] for done in installation.sync()] == [REPO, "tidewater-labs/other"]
     assert sorted(issue_ids(installation)) == ["I_1", "I_2"]

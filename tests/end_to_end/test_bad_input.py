@@ -101,8 +101,8 @@ CASES = {
         "check the network and base_url, then run again",
     ),
     "linear limited": Case(
-        always("rate_limit", operation="comments", seconds=600),
-        "linear.comments",
+        always("rate_limit", operation="workflowStates", seconds=600),
+        "linear.workflow_states",
         "rate_limited",
         "answered 400 (RATELIMITED",
         "or give LINEAR_API_KEY a higher limit",
@@ -229,7 +229,7 @@ RECORDS = {
         "`updated_at`",
     ),
     "github commit without sha": (
-        Fault(kind="remove", key="sha", path="/commits$", after=1),
+        Fault(kind="remove", key="sha", path="/commits$"),
         "github.commits",
         "`sha`",
     ),
@@ -239,7 +239,7 @@ RECORDS = {
         "Expected `str`, got `int`",
     ),
     "notion page without last_edited_time": (
-        Fault(kind="remove", key="last_edited_time", path="/v1/search$"),
+        Fault(kind="remove", key="last_edited_time", path="/v1/search$", after=1),
         "notion.pages",
         "`last_edited_time`",
     ),

@@ -73,7 +73,7 @@ class Demo:
             for (table,) in self.published(
                 "select schema_name || '.' || table_name from duckdb_tables() order by all"
             )
-            if table not in ("ops.sync_history", "ops.sync_state")
+            if table not in ("ops.sync_history", "ops.sync_logs", "ops.sync_state")
         ]
         volatile = "columns(c -> c not in ('observed_at', 'last_synced_at', 'last_succeeded_at'))"
         return {
@@ -253,12 +253,16 @@ def test_demo_loads_the_whole_workspace(shipped: tuple[Demo, str]) -> None:
         ("github", "review", 34),
         ("github", "review_comment", 30),
         ("github", "wiki_page", 3),
-        ("linear", "comment", 36),
+        ("linear", "comment", 40),
+        ("linear", "document", 4),
+        ("linear", "initiative", 2),
+        ("linear", "initiative_update", 2),
         ("linear", "issue", 30),
         ("linear", "project", 4),
-        ("notion", "comment", 9),
-        ("notion", "data_source", 1),
-        ("notion", "page", 21),
+        ("linear", "project_update", 6),
+        ("notion", "comment", 16),
+        ("notion", "data_source", 3),
+        ("notion", "page", 58),
     ]
     commits = demo.published(
         "select count(*) from core.documents where document_type = 'commit'"

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from datetime import timedelta
 from importlib.resources import files
 
 import pytest
 from graphql import build_schema, parse, validate
 
-from dlt_pipelines.http import Meter, PermanentError
-from dlt_pipelines.linear import source as linear_source
-from dlt_pipelines.linear.source import LINEAR, NESTED, Workspace, query_text
-from include.sandbox import Limits
+from dlt_pipelines.http import PermanentError
+from dlt_pipelines.linear.complexity import plan_of
+from dlt_pipelines.linear.graphql import NESTED, query_text
+from dlt_pipelines.linear.reconcile import census_text
+from dlt_pipelines.linear.source import LINEAR
 from include.sandbox.faults import Fault
 from include.sandbox.linear import SCHEMA_PATH
-from include.settings import SANDBOX_TOKEN
 from tests.include.sandbox.contracts import CONTRACTS_PATH, require_contracts
 from tests.workspaces import (
     START,
@@ -32,27 +31,16 @@ from tests.workspaces import (
 )
 
 ISSUES_OF_TEAM = {"team": {"key": {"eq": TEAM}}}
+PAGE = plan_of(query_text("issues")).page_size
 QUERIES = sorted(
     path.name.removesuffix(".graphql")
     for path in files("dlt_pipelines.linear").joinpath("queries").iterdir()
 )
+NO_MORE = {"hasNextPage": False, "endCursor": None}
 SOURCES_YML = """
 sources:
 - {name: linear, type: linear, owner: tidewater, secret: LINEAR_API_KEY, teams: [%s]}
 """
-
-
-@pytest.fixture
-def reader(sandbox_of, client_of, resource_run):
-    """A Linear workspace read through the real client, and the account of one resource."""
-
-    def start(workspace, resource: str = "issues", **options):
-        sandbox = sandbox_of(workspace, **options)
-        run = resource_run("linear", TEAM, resource)
-        client = client_of(sandbox, "linear", Authorization=SANDBOX_TOKEN)
-        return Workspace(client), run, sandbox
-
-    return start
 
 
 def ids(records) -> list[str]:
@@ -66,12 +54,17 @@ def variables(sandbox) -> list[dict]:
 # Queries
 
 
+@pytest.fixture(scope="module")
+def linears_own_schema():
+    """The published schema."""
+    text = (CONTRACTS_PATH / "linear" / "schema.graphql").read_text(encoding="utf-8")
+    return build_schema(text, assume_valid=True, no_location=True)
+
+
 @require_contracts
 @pytest.mark.parametrize("name", QUERIES)
-def test_every_query_is_valid_in_linears_own_schema(name):
-    text = (CONTRACTS_PATH / "linear" / "schema.graphql").read_text(encoding="utf-8")
-    schema = build_schema(text, assume_valid=True, no_location=True)
-    assert [str(error) for error in validate(schema, parse(query_text(name)))] == []
+def test_every_query_is_valid_in_linears_own_schema(linears_own_schema, name):
+    assert [str(error) for error in validate(linears_own_schema, parse(query_text(name)))] == []
 
 
 @pytest.mark.parametrize("name", QUERIES)
@@ -81,44 +74,40 @@ def test_every_query_is_valid_in_the_sandboxs_schema(name):
 
 
 def test_every_resource_has_a_query_and_every_query_is_used():
-    nested = {query for _, query in NESTED.values()}
-    assert set(QUERIES) == {*LINEAR.resources, *nested, "viewer"}
+    nested = {query for lists in NESTED.values() for query in lists.values()}
+    others = {"viewer", "issue_history_page"}
+    assert set(QUERIES) == {*LINEAR.resources, *nested, *others}
 
 
-@pytest.mark.parametrize("name", sorted(LINEAR.resources))
-def test_a_full_page_of_any_resource_stays_below_linears_complexity(reader, name):
-    workspace, run, sandbox = reader(team(), name)
-    needs_filter = "$filter" in query_text(name)
-    list(workspace.fetch_all(run, {} if needs_filter else None))
-    points = [int(exchange.response_headers["x-complexity"]) for exchange in sandbox.requests]
-    assert len(points) == 1
-    assert 0 < points[0] <= 10_000
-
-
-def test_a_query_that_is_too_complex_is_an_error_and_not_tried_again(reader):
-    workspace, run, sandbox = reader(team(), limits=Limits(linear_complexity_per_query=100))
-    with pytest.raises(PermanentError, match=r"answered 400 .*INPUT_ERROR.*Query too complex"):
-        list(workspace.fetch_all(run, ISSUES_OF_TEAM))
-    assert len(sandbox.requests) == 1
+@require_contracts
+@pytest.mark.parametrize("name", sorted(n for n, r in LINEAR.resources.items() if r.locator))
+def test_every_census_is_valid_and_asks_for_ids_and_teams_only(linears_own_schema, name):
+    text = census_text(name)
+    assert [str(error) for error in validate(linears_own_schema, parse(text))] == []
+    asked = set(re.findall(r"(?m)^ +(\w+)$", text))
+    assert "id" in asked
+    assert asked <= {"id", "key", "hasNextPage", "endCursor"}
 
 
 # Pages
 
 
-@pytest.mark.parametrize("count, requests", [(0, 1), (1, 1), (100, 1), (101, 2), (250, 3)])
+@pytest.mark.parametrize(
+    "count, requests", [(0, 1), (1, 1), (PAGE, 1), (PAGE + 1, 2), (2 * PAGE + 1, 3)]
+)
 def test_issues_are_read_page_by_page_newest_change_first(reader, count, requests):
     rows = [linear_issue(n, n) for n in range(1, count + 1)]
     workspace, run, sandbox = reader(linear(issues=rows))
-    found = ids(workspace.fetch_all(run, ISSUES_OF_TEAM))
+    found = ids(workspace.fetch_all(run, run.resource, ISSUES_OF_TEAM))
     assert found == [row["id"] for row in reversed(rows)]
     assert run.meter.requests_made == len(sandbox.requests) == requests
-    assert {asked["first"] for asked in variables(sandbox)} == {100}
+    assert {asked["first"] for asked in variables(sandbox)} == {PAGE}
 
 
 def test_labels_have_pages_of_250(reader):
     rows = [linear_label(n) for n in range(1, 302)]
     workspace, run, sandbox = reader(linear(labels=rows), "labels")
-    found = ids(workspace.fetch_all(run, {}))
+    found = ids(workspace.fetch_all(run, run.resource, {}))
     assert sorted(found) == sorted(row["id"] for row in rows)
     assert [asked["first"] for asked in variables(sandbox)] == [250, 250]
     assert variables(sandbox)[0]["after"] is None
@@ -135,7 +124,7 @@ def test_an_issue_that_changes_during_the_walk_hides_no_other(reader):
 
     workspace, run, sandbox = reader(served, after=after)
     sandbox_requests = sandbox.requests
-    found = ids(workspace.fetch_all(run, ISSUES_OF_TEAM))
+    found = ids(workspace.fetch_all(run, run.resource, ISSUES_OF_TEAM))
     # The next run reads it: its change is newer than this walk's cursor.
     assert set(found) == {row["id"] for row in rows} - {rows[19]["id"]}
 
@@ -145,7 +134,7 @@ def test_a_page_that_says_more_follow_but_not_where_is_an_error(reader):
     page = {"nodes": [], "pageInfo": {"hasNextPage": True, "endCursor": None}}
     sandbox.faults.add(Fault(kind="status", status=200, body={"data": {"page": page}}))
     with pytest.raises(PermanentError, match=r"expected pageInfo\.endCursor") as caught:
-        list(workspace.fetch_all(run, ISSUES_OF_TEAM))
+        list(workspace.fetch_all(run, run.resource, ISSUES_OF_TEAM))
     assert caught.value.code == "incomplete"
 
 
@@ -158,7 +147,7 @@ def test_archived_and_trashed_issues_are_read_like_any_other(reader):
     workspace, run, _ = reader(linear(issues=[archived, trashed, linear_issue(3)]))
     found = {
         record["identifier"]: (record["archivedAt"], record["trashed"])
-        for record in map(json.loads, workspace.fetch_all(run, ISSUES_OF_TEAM))
+        for record in map(json.loads, workspace.fetch_all(run, run.resource, ISSUES_OF_TEAM))
     }
     assert found == {
         "ENG-1": ("2026-03-02T00:00:00.000Z", None),
@@ -169,26 +158,29 @@ def test_archived_and_trashed_issues_are_read_like_any_other(reader):
 
 def test_an_issue_is_kept_as_linear_sent_it_and_holds_every_field_asked_for(reader):
     workspace, run, _ = reader(team())
-    first = json.loads(list(workspace.fetch_all(run, ISSUES_OF_TEAM))[-1])
+    first = json.loads(list(workspace.fetch_all(run, run.resource, ISSUES_OF_TEAM))[-1])
     served = linear_issue(1, 10)
     for name in ("id", "identifier", "title", "description", "priority", "createdAt", "updatedAt"):
         assert first[name] == served[name]
     assert first["team"] == {"id": served["team"]["id"], "key": TEAM}
-    assert first["labels"] == {"nodes": [], "pageInfo": {"hasNextPage": False}}
+    assert first["labels"] == {"nodes": [], "pageInfo": NO_MORE}
     asked = re.search(
         r"nodes \{(.*)\}\s+pageInfo \{\s+hasNextPage\s+endCursor", query_text("issues"), re.S
     )
     assert set(first) == set(re.findall(r"(?m)^ {6}(\w+)", asked[1]))
 
 
-@pytest.mark.parametrize("count, requests", [(25, 1), (26, 2), (60, 3)])
+@pytest.mark.parametrize("count, requests", [(20, 1), (21, 2), (300, 3)])
 def test_more_labels_than_fit_beside_their_issue_are_completed(reader, count, requests):
     labels = [linear_label(n) for n in range(count)]
     nodes = [{"id": row["id"], "name": row["name"]} for row in labels]
     many = {**linear_issue(1), "labels": {"nodes": nodes}}
     workspace, run, sandbox = reader(linear(labels=labels, issues=[many]))
-    (record,) = map(json.loads, workspace.fetch_all(run, ISSUES_OF_TEAM))
-    assert record["labels"] == {"nodes": nodes, "pageInfo": {"hasNextPage": False}}
+    (record,) = map(json.loads, workspace.fetch_all(run, run.resource, ISSUES_OF_TEAM))
+    assert (record["labels"]["nodes"], record["labels"]["pageInfo"]["hasNextPage"]) == (
+        nodes,
+        False,
+    )
     assert len(sandbox.requests) == requests
 
 
@@ -201,7 +193,7 @@ def test_more_teams_than_fit_beside_their_project_are_completed(reader):
     nodes = [{"id": row["id"], "key": row["key"]} for row in teams]
     served.linear.projects.upsert({**linear_project(1, []), "teams": {"nodes": nodes}})
     workspace, run, sandbox = reader(served, "projects")
-    (record,) = map(json.loads, workspace.fetch_all(run, {}))
+    (record,) = map(json.loads, workspace.fetch_all(run, run.resource, {}))
     assert record["teams"]["nodes"] == nodes
     assert len(sandbox.requests) == 2
 
@@ -209,7 +201,7 @@ def test_more_teams_than_fit_beside_their_project_are_completed(reader):
 def test_text_that_looks_like_a_next_page_is_not_taken_for_one(reader):
     text = '"hasNextPage":true'
     workspace, run, sandbox = reader(linear(issues=[linear_issue(1, description=text)]))
-    (record,) = map(json.loads, workspace.fetch_all(run, ISSUES_OF_TEAM))
+    (record,) = map(json.loads, workspace.fetch_all(run, run.resource, ISSUES_OF_TEAM))
     assert (record["description"], len(sandbox.requests)) == (text, 1)
 
 
@@ -252,19 +244,19 @@ def test_each_team_reads_its_own_and_the_workspace_reads_what_the_teams_share(sa
 def test_a_second_run_asks_from_the_cursor_less_a_minute(sandbox_of, install):
     installation = install(sandbox_of(team()), sources=SOURCES_YML % TEAM)
     installation.sync("linear", containers=[TEAM], resources=["issues"])
-    (first,) = installation.asked()
+    first = installation.asked()[0]
     assert json.loads(first.request_body)["variables"]["filter"] == {
-        **ISSUES_OF_TEAM,
+        "team": {"key": {"in": [TEAM]}},
         "updatedAt": {"gte": "2008-01-01T00:00:00.000Z"},
     }
     installation.sync("linear", containers=[TEAM], resources=["issues"])
-    (second,) = installation.asked()
+    second = installation.asked()[0]
     assert json.loads(second.request_body)["variables"]["filter"]["updatedAt"] == {
         "gte": "2026-03-01T00:02:20.000Z"
     }
     window = {"start": START + timedelta(seconds=10), "end": START + timedelta(seconds=200)}
     installation.sync("linear", containers=[TEAM], resources=["issues"], mode="window", **window)
-    (third,) = installation.asked()
+    third = installation.asked()[0]
     assert json.loads(third.request_body)["variables"]["filter"]["updatedAt"] == {
         "gte": "2026-03-01T00:00:10.000Z",
         "lt": "2026-03-01T00:03:20.000Z",
@@ -278,19 +270,8 @@ def test_a_resource_of_teams_leaves_the_workspace_out(sandbox_of, install):
         ("ENG", "2"),
         ("ENG", "1"),
     ]
-    assert len(installation.asked()) == 1
-
-
-def test_a_personal_key_goes_bare_and_an_oauth_token_as_bearer(sandbox_of, install):
-    served = team()
-    served.tokens = {"lin_api_" + "a" * 20, "lin_oauth_" + "b" * 20}
-    installation = install(sandbox_of(served), sources=SOURCES_YML % TEAM)
-    settings = installation.settings
-    for token, header in (
-        ("lin_api_" + "a" * 20, "lin_api_" + "a" * 20),
-        ("lin_oauth_" + "b" * 20, "Bearer lin_oauth_" + "b" * 20),
-    ):
-        request = settings.request("linear", TEAM)
-        with linear_source._client(replace(request, secret=token)) as client:
-            client.graphql(Meter("viewer"), "/graphql", query_text("viewer"), {}, dict)
-        assert installation.asked()[-1].request_headers["authorization"] == header
+    # The history of issues shares their cursor, so it comes along.
+    assert [exchange.operations[0] for exchange in installation.asked()] == [
+        "Issues",
+        "IssueHistory",
+    ]

@@ -15,12 +15,8 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from dlt_pipelines.notion.markdown import (
-    RENDERERS,
-    plain_text,
-    render_markdown,
-    rich_text_to_markdown,
-)
+from dlt_pipelines.notion.markdown import RENDERERS, render_markdown
+from dlt_pipelines.notion.rich_text import plain_text, rich_text_to_markdown
 
 SHARED = Path(os.environ.get("HEADWATER_SHARED", Path(__file__).parents[4] / "shared"))
 PARSER = MarkdownIt("commonmark", {"maxNesting": 10_000}).enable(["table", "strikethrough"])

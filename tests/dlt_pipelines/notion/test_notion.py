@@ -1,18 +1,23 @@
-"""Notion is read completely: nested blocks, rows that search hides, rounded times, signed URLs."""
+"""Whole syncs of Notion: what is stored, what a second sync costs, and what is never stored."""
 
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
-from dlt_pipelines.http import PermanentError
-from dlt_pipelines.notion.rest import Workspace, without_signatures
-from dlt_pipelines.notion.tree import Tree
-from dlt_pipelines.pipeline import EARLIEST
 from include.sandbox import Limits
 from include.sandbox.faults import Fault
+from tests.dlt_pipelines.notion.conftest import (
+    SOURCES_YML,
+    WORKSPACE,
+    minutes_until_now,
+    paths,
+    stored,
+    text_block,
+    texts,
+)
 from tests.workspaces import (
     START,
     at_ms,
@@ -27,158 +32,11 @@ from tests.workspaces import (
     uuid,
 )
 
-WORKSPACE = "Tidewater Labs"
-SOURCES_YML = """
-sources:
-- {name: notion, type: notion, owner: Tidewater Labs, secret: NOTION_TOKEN%s}
-"""
+SIGNED = {"url": "https://files.example/a.png", "expiry_time": "2026-03-01T01:00:00.000Z"}
 
 
-@pytest.fixture
-def reader(sandbox_of, client_of, resource_run):
-    """A Notion workspace read through the real client, and the account of one resource."""
-
-    def start(workspace, resource: str = "pages", **options):
-        sandbox = sandbox_of(workspace, **options)
-        run = resource_run("notion", WORKSPACE, resource)
-        return Workspace(client_of(sandbox, "notion")), run, sandbox
-
-    return start
-
-
-def ids(records) -> list[str]:
-    return [json.loads(record)["id"] for record in records]
-
-
-def texts(blocks: list[dict]) -> list:
-    """Blocks as (text, children) all the way down."""
-    return [
-        (
-            "".join(part["plain_text"] for part in block["paragraph"]["rich_text"]),
-            texts(block.get("children", [])),
-        )
-        for block in blocks
-    ]
-
-
-def text_block(name: str, parent: dict, **changed) -> dict:
-    block = paragraph(name, parent, **changed)
-    part = {**block["paragraph"]["rich_text"][0], "plain_text": name}
-    block["paragraph"] = {**block["paragraph"], "rich_text": [part]}
-    return block
-
-
-# Blocks
-
-
-def test_blocks_are_read_to_any_depth_in_their_order(reader):
-    top = page("Deep")
-    chain = [text_block("1", below(top), has_children=True)]
-    for depth in range(2, 7):
-        chain.append(text_block(str(depth), below(chain[-1]), has_children=depth < 6))
-    served = notion(pages=[top], blocks=[*chain, text_block("last", below(top))])
-    workspace, run, sandbox = reader(served)
-    assert texts(workspace.fetch_blocks(run, top["id"])) == [
-        ("1", [("2", [("3", [("4", [("5", [("6", [])])])])])]),
-        ("last", []),
-    ]
-    assert run.meter.requests_made == len(sandbox.requests) == 6
-
-
-@pytest.mark.parametrize("count, requests", [(0, 1), (100, 1), (101, 2), (230, 3)])
-def test_every_page_of_children_is_read(reader, count, requests):
-    top = page("Long")
-    blocks = [text_block(str(n), below(top)) for n in range(count)]
-    workspace, run, sandbox = reader(notion(pages=[top], blocks=blocks))
-    found = texts(workspace.fetch_blocks(run, top["id"]))
-    assert found == [(str(n), []) for n in range(count)]
-    assert len(sandbox.requests) == requests
-
-
-def test_pages_below_a_page_are_not_read_as_its_content(reader):
-    top = page("Top")
-    child = page("Child", parent=below(top))
-    block = paragraph("x", below(top), has_children=True)
-    block |= {"id": child["id"], "type": "child_page", "child_page": {"title": "Child"}}
-    block.pop("paragraph")
-    workspace, run, sandbox = reader(notion(pages=[top, child], blocks=[block]))
-    (found,) = workspace.fetch_blocks(run, top["id"])
-    assert (found["child_page"], "children" in found) == ({"title": "Child"}, False)
-    assert len(sandbox.requests) == 1
-
-
-# Discovery
-
-
-def test_pages_are_searched_newest_first_up_to_the_first_old_one(reader):
-    pages = [page(f"Page {n}", n) for n in range(250)]
-    workspace, run, sandbox = reader(notion(pages=pages))
-    found = ids(workspace.fetch_changed_pages(run, START + timedelta(minutes=200)))
-    assert found == [row["id"] for row in reversed(pages[200:])]
-    assert len(sandbox.requests) == 2  # One page of search, and which data sources there are.
-
-
-@pytest.mark.parametrize("count, requests", [(0, 2), (100, 2), (101, 3), (250, 4)])
-def test_a_first_read_walks_every_page_of_search(reader, count, requests):
-    pages = [page(f"Page {n}", n) for n in range(count)]
-    workspace, run, sandbox = reader(notion(pages=pages))
-    assert sorted(ids(workspace.fetch_changed_pages(run, EARLIEST))) == sorted(
-        row["id"] for row in pages
-    )
-    assert len(sandbox.requests) == requests
-
-
-def test_a_row_that_search_does_not_list_is_found_by_querying_its_data_source(reader):
-    source = data_source("Decisions")
-    rows = [page(f"Row {n}", n, parent=below(source)) for n in range(3)]
-    workspace, run, sandbox = reader(notion(pages=rows, data_sources=[source]))
-    body = {
-        "object": "list",
-        "results": [],
-        "has_more": False,
-        "next_cursor": None,
-        "type": "page_or_data_source",
-        "page_or_data_source": {},
-    }
-    sandbox.faults.add(Fault(kind="status", status=200, body=body, path="/v1/search$"))
-    found = ids(workspace.fetch_changed_pages(run, START + timedelta(minutes=1)))
-    assert sorted(found) == sorted(row["id"] for row in rows[1:])
-    (query,) = [e for e in sandbox.requests if e.path.endswith("/query")]
-    assert json.loads(query.request_body)["filter"] == {
-        "timestamp": "last_edited_time",
-        "last_edited_time": {"on_or_after": "2026-03-01T00:01:00.000Z"},
-    }
-
-
-def test_a_row_that_both_list_is_read_once(reader):
-    source = data_source("Decisions")
-    row = page("Row", 1, parent=below(source))
-    workspace, run, _ = reader(notion(pages=[row], data_sources=[source]))
-    assert ids(workspace.fetch_changed_pages(run, EARLIEST)) == [row["id"]]
-
-
-def test_more_rows_than_notion_returns_are_an_error_and_not_a_gap(reader):
-    source = data_source("Decisions")
-    rows = [page(f"Row {n}", n, parent=below(source)) for n in range(8)]
-    served = notion(pages=rows, data_sources=[source])
-    workspace, run, _ = reader(served, limits=Limits(notion_results_per_query=5))
-    with pytest.raises(PermanentError) as caught:
-        list(workspace.fetch_changed_pages(run, EARLIEST))
-    assert caught.value.code == "incomplete"
-    assert str(caught.value) == (
-        "notion.pages: /v1/search: request_status is incomplete; expected a complete listing;"
-        " sync smaller windows with --start and --end"
-    )
-
-
-def test_a_listing_that_says_more_follows_but_not_where_is_an_error(reader):
-    workspace, run, sandbox = reader(handbook(), "users")
-    sandbox.faults.add(Fault(kind="status", status=200, body={"results": [], "has_more": True}))
-    with pytest.raises(PermanentError, match="/v1/users: has_more without next_cursor"):
-        list(workspace.fetch_users(run))
-
-
-# Whole syncs
+def database(name: str, parent: dict) -> dict:
+    return {**json.loads(demo()["notion"]["databases"][0]), "id": uuid(name), "parent": parent}
 
 
 def contents(installation) -> list[tuple]:
@@ -188,13 +46,11 @@ def contents(installation) -> list[tuple]:
     )
 
 
-def test_a_page_becomes_one_row_of_content_with_its_blocks_nested(sandbox_of, install):
+def test_a_page_becomes_one_row_of_content_with_its_blocks_nested(synced):
     top = page("Top", 3)
     outer = text_block("outer", below(top), has_children=True)
     served = notion(pages=[top], blocks=[outer, text_block("inner", below(outer))])
-    installation = install(sandbox_of(served), sources=SOURCES_YML % "")
-    installation.sync("notion")
-    ((page_id, container, occurred_at, payload),) = contents(installation)
+    ((page_id, container, occurred_at, payload),) = contents(synced(served))
     assert (page_id, container) == (top["id"], WORKSPACE)
     assert occurred_at == START + timedelta(minutes=3)
     record = json.loads(payload)
@@ -203,14 +59,13 @@ def test_a_page_becomes_one_row_of_content_with_its_blocks_nested(sandbox_of, in
     assert texts(record["blocks"]) == [("outer", [("inner", [])])]
 
 
-def test_a_second_sync_adds_nothing_and_costs_one_request_per_listing(sandbox_of, install):
-    installation = install(sandbox_of(handbook()), sources=SOURCES_YML % "")
-    installation.sync("notion")
+@pytest.mark.parametrize("settings", ["", "include_paths: ['*']"])
+def test_a_second_sync_adds_nothing_and_costs_one_request_per_listing(synced, settings):
+    installation = synced(handbook(), settings)
     before = installation.raw()
-    installation.asked()
     (done,) = installation.sync("notion")
     assert (done["rows_added"], installation.raw()) == (0, before)
-    assert [exchange.path for exchange in installation.asked()] == [
+    assert paths(installation) == [
         "/v1/users",
         "/v1/search",
         "/v1/search",
@@ -218,32 +73,66 @@ def test_a_second_sync_adds_nothing_and_costs_one_request_per_listing(sandbox_of
     ]
 
 
-def test_signed_urls_change_at_every_read_and_no_row_is_added(sandbox_of, install):
+def test_the_cursor_is_the_newest_edit_and_the_next_sync_reads_from_two_minutes_before(synced):
+    source = data_source("Decisions")
+    served = notion(pages=[page(f"Page {n}", n) for n in range(150)], data_sources=[source])
+    installation = synced(served)
+    newest = START + timedelta(minutes=149)
+    assert installation.cursors("notion", WORKSPACE) == {"pages": newest.isoformat()}
+    installation.sync("notion")
+    asked = [e for e in installation.asked() if e.path.startswith(("/v1/search", "/v1/data_so"))]
+    assert len(asked) == 3  # Search is not walked on to its second page.
+    assert json.loads(asked[-1].request_body)["filter"] == {
+        "timestamp": "last_edited_time",
+        "last_edited_time": {"on_or_after": at_ms(60 * 147)},
+    }
+
+
+def test_nothing_signed_is_stored_and_a_new_signature_is_no_change(synced):
     top = page("Top")
     image = paragraph("picture", below(top))
     image.pop("paragraph")
-    file = {"url": "https://files.example/a.png", "expiry_time": "2026-03-01T01:00:00.000Z"}
-    image |= {"type": "image", "image": {"type": "file", "file": file, "caption": []}}
-    served = notion(pages=[{**top, "icon": {"type": "file", "file": file}}], blocks=[image])
-    installation = install(sandbox_of(served), sources=SOURCES_YML % "")
-    installation.sync("notion")
+    image |= {"type": "image", "image": {"type": "file", "file": SIGNED, "caption": []}}
+    icon = {"type": "file", "file": SIGNED}
+    installation = synced(notion(pages=[{**top, "icon": icon}], blocks=[image]))
     before = installation.raw()
-    payload = contents(installation)[0][3]
     (done,) = installation.sync("notion", mode="full")
     assert (done["rows_added"], installation.raw()) == (0, before)
-    assert "X-Amz-Signature" in payload
+    for name in stored_tables(installation):
+        assert (
+            installation.query(
+                f"select payload from raw_notion.{name} where payload ilike '%X-Amz-%'"
+                " or payload ilike '%expiry_time%' or payload ilike '%request_id%'"
+            )
+            == []
+        )
+    assert "https://files.example/a.png" in contents(installation)[0][3]
 
 
-def test_an_edit_in_the_minute_of_the_last_read_is_not_lost(sandbox_of, install):
-    # Notion rounds down to the minute: now and its minute are the same to it.
-    minute = (datetime.now(UTC) - START) // timedelta(minutes=1)
-    top = page("Top", minute)
-    served = notion(pages=[top], blocks=[text_block("before", below(top))])
-    installation = install(sandbox_of(served), sources=SOURCES_YML % "")
-    installation.sync("notion")
-    served.notion.blocks.upsert(
-        {**text_block("after", below(top)), "id": text_block("before", below(top))["id"]}
+def stored_tables(installation) -> list[str]:
+    return installation.column(
+        "select table_name from information_schema.columns"
+        " where table_schema = 'raw_notion' and column_name = 'payload'"
     )
+
+
+def test_nothing_signed_reaches_the_dead_letters(sandbox_of, install):
+    top = {**page("Top"), "icon": {"type": "file", "file": SIGNED}}
+    installation = install(sandbox_of(notion(pages=[top])), sources=SOURCES_YML % "")
+    installation.sandbox.faults.add(Fault(kind="status", status=404, path="/children$", times=None))
+    installation.sync("notion")
+    (payload,) = installation.column("select payload from raw_headwater.dead_letters")
+    assert "files.example/a.png" in payload
+    assert "Signature" not in payload
+
+
+def test_an_edit_in_the_minute_of_the_last_read_is_not_lost(synced):
+    # Notion rounds down to the minute: now and its minute are the same to it.
+    top = page("Top", minutes_until_now())
+    before = text_block("before", below(top))
+    served = notion(pages=[top], blocks=[before])
+    installation = synced(served)
+    served.notion.blocks.upsert({**text_block("after", below(top)), "id": before["id"]})
     (done,) = installation.sync("notion")
     assert done["rows_added"] == 1
     assert [texts(json.loads(row[3])["blocks"]) for row in contents(installation)] == [
@@ -252,11 +141,26 @@ def test_an_edit_in_the_minute_of_the_last_read_is_not_lost(sandbox_of, install)
     ]
 
 
+def test_a_new_title_in_the_minute_of_the_last_read_is_not_lost(synced):
+    top = page("Top", minutes_until_now())
+    served = notion(pages=[top])
+    installation = synced(served)
+    served.notion.pages.upsert(
+        {**page("Renamed", minutes_until_now()), "id": top["id"]}
+        | {"created_time": top["created_time"], "last_edited_time": top["last_edited_time"]}
+    )
+    installation.sync("notion")
+    assert installation.column(
+        "select payload ->> '$.properties.title.title[0].plain_text' from raw_notion.pages"
+        " order by observed_at"
+    ) == ["Top", "Renamed"]
+
+
 def test_a_page_in_trash_is_kept_without_reading_its_content(sandbox_of, install):
     top = page("Top")
     installation = install(sandbox_of(notion(pages=[top])), sources=SOURCES_YML % "")
     installation.sandbox.faults.add(
-        Fault(kind="replace", key="in_trash", value=True, path="/v1/search$", after=0, times=None)
+        Fault(kind="replace", key="in_trash", value=True, path="/v1/search$", after=1, times=None)
     )
     installation.sync("notion")
     assert installation.query(
@@ -282,27 +186,89 @@ def test_a_page_that_is_gone_when_its_content_is_read_is_put_aside(sandbox_of, i
     assert json.loads(payload)["id"] == gone
 
 
-def test_comments_are_read_with_the_pages_they_are_on(sandbox_of, install):
-    first, second = page("One"), page("Two", 1)
-    comments = [notion_comment("a", first, 1), notion_comment("b", second, 2)]
-    served = notion(pages=[first, second], comments=comments)
+def test_a_block_that_is_gone_midway_costs_no_more_than_itself(sandbox_of, install):
+    top = page("Top")
+    first = text_block("first", below(top), has_children=True)
+    second = text_block("second", below(top), has_children=True)
+    inner = [text_block("lost", below(first)), text_block("kept", below(second))]
+    served = notion(pages=[top], blocks=[first, second, *inner])
     installation = install(sandbox_of(served), sources=SOURCES_YML % "")
+    installation.sandbox.faults.add(
+        Fault(kind="status", status=404, path=f"/blocks/{first['id']}/children$")
+    )
     installation.sync("notion")
+    assert texts(json.loads(contents(installation)[0][3])["blocks"]) == [
+        ("first", []),
+        ("second", [("kept", [])]),
+    ]
+    ((resource, payload),) = installation.query(
+        "select resource, payload from raw_headwater.dead_letters"
+    )
+    assert (resource, json.loads(payload)["id"]) == ("page_contents", first["id"])
+
+
+def test_comments_are_read_with_the_pages_and_blocks_they_are_on(synced):
+    first, second = page("One"), page("Two", 1)
+    block = text_block("line", below(second))
+    comments = [
+        notion_comment("a", first, 1),
+        notion_comment("b", second, 2),
+        {**notion_comment("c", second, 3), "parent": below(block)},
+    ]
+    served = notion(pages=[first, second], blocks=[block], comments=comments)
+    installation = synced(served)
     assert installation.query(
-        "select external_id, occurred_at, payload -> 'parent' ->> 'page_id'"
-        " from raw_notion.comments order by occurred_at"
+        "select external_id, occurred_at, payload -> 'parent' ->> 'page_id',"
+        " payload -> 'parent' ->> 'block_id' from raw_notion.comments order by occurred_at"
     ) == [
-        (uuid("a"), START + timedelta(minutes=1), first["id"]),
-        (uuid("b"), START + timedelta(minutes=2), second["id"]),
+        (uuid("a"), START + timedelta(minutes=1), first["id"], None),
+        (uuid("b"), START + timedelta(minutes=2), second["id"], None),
+        (uuid("c"), START + timedelta(minutes=3), None, block["id"]),
     ]
 
 
+@pytest.mark.parametrize("limit, asked, left", [(0, 0, 3), (2, 2, 1), (3, 3, None)])
+def test_comments_on_blocks_cost_no_more_requests_than_is_allowed(
+    synced, sandbox_of, install, limit, asked, left
+):
+    top = page("Top")
+    blocks = [text_block(str(n), below(top)) for n in range(3)]
+    served = notion(pages=[top], blocks=blocks)
+    sources = SOURCES_YML % f", block_comments: {limit}"
+    installation = install(sandbox_of(served), sources=sources)
+    installation.sync("notion")
+    assert paths(installation).count("/v1/comments") == 1 + asked
+    found = installation.column(
+        "select details ->> '$.notes.blocks_not_asked' from raw_headwater.sync_events"
+        " where event = 'extracted' and resource = 'comments'"
+    )
+    assert found == [str(left) if left else None]
+
+
+@pytest.mark.parametrize("resource, path", [("comments", "/v1/comments$"), ("users", "/v1/users$")])
+def test_what_the_integration_may_not_read_is_said_and_costs_nothing_else(
+    sandbox_of, install, resource, path
+):
+    installation = install(sandbox_of(handbook()), sources=SOURCES_YML % "")
+    installation.sandbox.faults.add(Fault(kind="status", status=403, path=path, times=None))
+    installation.sync("notion")
+    assert [row[0] for row in contents(installation)] == [uuid("Handbook"), uuid("Field notes")]
+    ((code, is_complete),) = installation.query(
+        "select details ->> 'error_code', details ->> 'is_complete' from raw_headwater.sync_events"
+        " where event = 'extracted' and resource = $resource",
+        resource=resource,
+    )
+    assert (code, is_complete) == ("forbidden", "false")
+
+
 @pytest.mark.parametrize("version", ["2025-09-03", "2026-03-11"])
-def test_both_api_versions_are_read(sandbox_of, install, version):
+def test_both_api_versions_are_read(synced, sandbox_of, install, version):
     sources = SOURCES_YML % f", api_version: '{version}'"
     installation = install(sandbox_of(handbook()), sources=sources)
-    (done,) = installation.sync("notion")
-    assert done["rows_added"] == 7 + 1 + 2 + 2 + 1
+    installation.sync("notion")
+    counts = {name: len(stored(installation, name)) for name in ("users", "pages", "comments")}
+    assert counts == {"users": 7, "pages": 2, "comments": 1}
+    assert set(stored(installation, "page_contents")) == set(stored(installation, "pages"))
     asked = installation.asked()
     assert {exchange.request_headers["notion-version"] for exchange in asked} == {version}
     has_archived = installation.column(
@@ -311,111 +277,57 @@ def test_both_api_versions_are_read(sandbox_of, install, version):
     assert has_archived == [version == "2025-09-03"]
 
 
-# Roots and paths
+def test_a_window_reads_what_was_edited_in_it_and_leaves_the_cursor(synced):
+    source = data_source("Decisions", 400)
+    pages = [page(f"Page {n}", n * 60) for n in range(5)]
+    row = page("Row", 130, parent=below(source))
+    installation = synced(notion(pages=[*pages, row], data_sources=[source]))
+    cursors, before = installation.cursors("notion", WORKSPACE), installation.raw()
+    installation.sync(
+        "notion", mode="window", start=START + timedelta(hours=1), end=START + timedelta(hours=3)
+    )
+    read = {path.split("/")[3] for path in paths(installation) if path.endswith("/children")}
+    assert read == {pages[1]["id"], pages[2]["id"], row["id"]}
+    assert (installation.cursors("notion", WORKSPACE), installation.raw()) == (cursors, before)
 
 
-def tree_of(reader, settings, *pages, **rows):
-    served = notion(pages=pages, **rows)
-    workspace, run, sandbox = reader(served)
-    tree = Tree(workspace, settings)
-    covered = {
-        row["properties"]["title"]["title"][0]["plain_text"]
-        for row in pages
-        if tree.covers(run, json.dumps(row).encode())
-    }
-    return covered, sandbox
-
-
-@pytest.fixture
-def nested():
+def test_a_database_is_stored_beside_its_data_source(synced):
     top = page("Handbook")
-    team = page("Team", parent=below(top))
-    notes = page("Notes", parent=below(team))
-    other = page("Other")
-    return top, team, notes, other
-
-
-def test_a_root_covers_itself_and_everything_below_it(reader, nested):
-    covered, _ = tree_of(reader, {"page_id": nested[1]["id"].replace("-", "")}, *nested)
-    assert covered == {"Team", "Notes"}
-
-
-@pytest.mark.parametrize(
-    "settings, expected",
-    [
-        ({}, {"Handbook", "Team", "Notes", "Other"}),
-        ({"include_paths": ["Handbook/*"]}, {"Team", "Notes"}),
-        ({"include_paths": ["Handbook", "Other"]}, {"Handbook", "Other"}),
-        ({"exclude_paths": ["Handbook/Team*"]}, {"Handbook", "Other"}),
-        ({"include_paths": ["Handbook*"], "exclude_paths": ["*/Notes"]}, {"Handbook", "Team"}),
-    ],
-)
-def test_paths_are_titles_from_the_top_of_the_workspace(reader, nested, settings, expected):
-    covered, _ = tree_of(reader, settings, *nested)
-    assert covered == expected
-
-
-def test_paths_below_a_root_begin_at_its_children(reader, nested):
-    settings = {"page_id": nested[0]["id"], "include_paths": ["Team/*"]}
-    covered, _ = tree_of(reader, settings, *nested)
-    assert covered == {"Notes"}
-
-
-def test_each_parent_is_asked_for_once(reader, nested):
-    pages = [page(f"Leaf {n}", parent=below(nested[1])) for n in range(5)]
-    covered, sandbox = tree_of(reader, {"page_id": nested[0]["id"]}, *nested, *pages)
-    assert len(covered) == 8
-    assert len(sandbox.requests) == 2
-
-
-def test_a_parent_that_is_not_shared_ends_the_visible_path(reader):
-    hidden = {"type": "page_id", "page_id": uuid("hidden")}
-    seen = page("Seen", parent=hidden)
-    covered, _ = tree_of(reader, {"include_paths": ["Seen"]}, seen)
-    assert covered == {"Seen"}
-
-
-def test_rows_of_a_data_source_lie_under_the_page_that_holds_it(sandbox_of, install):
-    top = page("Handbook")
-    database = {"type": "database_id", "database_id": uuid("database")}
-    source = data_source("Decisions", parent=database, database_parent=below(top))
-    row = page("Row", 1, parent={**below(source)})
-    served = notion(pages=[top, row, page("Other")], data_sources=[source])
-    served.notion.databases.upsert(_database(uuid("database"), below(top)))
-    sources = SOURCES_YML % f", roots: [{{name: Handbook, page_id: {top['id']}}}]"
-    installation = install(sandbox_of(served), sources=sources)
+    held = database("database", below(top))
+    parent = {"type": "database_id", "database_id": held["id"]}
+    source = data_source("Decisions", parent=parent, database_parent=below(top))
+    held["data_sources"] = [{"id": source["id"], "name": "Decisions"}]
+    served = notion(pages=[top], data_sources=[source], databases=[held])
+    installation = synced(served)
+    assert set(stored(installation, "databases")) == {held["id"]}
+    assert set(stored(installation, "data_sources")) == {source["id"]}
     installation.sync("notion")
-    assert installation.query(
-        "select container, external_id from raw_notion.pages order by occurred_at"
-    ) == [("Handbook", top["id"]), ("Handbook", row["id"])]
+    assert not any("/databases/" in path for path in paths(installation))
 
 
-def _database(identifier: str, parent: dict) -> dict:
-    base = json.loads(demo()["notion"]["databases"][0])
-    return {**base, "id": identifier, "parent": parent}
+def test_a_schema_that_changes_is_one_more_event_of_its_data_source(synced):
+    source = data_source("Decisions")
+    served = notion(data_sources=[source])
+    installation = synced(served)
+    served.notion.change_schema(
+        source["id"], START + timedelta(days=2), {"Risk": {"id": "r", "name": "Risk", **CHECKBOX}}
+    )
+    installation.sync("notion")
+    assert installation.column(
+        "select payload -> 'properties' ->> '$.Risk.type' from raw_notion.data_sources"
+        " order by occurred_at"
+    ) == [None, "checkbox"]
 
 
-# Hashing
+CHECKBOX = {"type": "checkbox", "checkbox": {}, "description": None}
 
 
-def test_only_what_is_signed_is_left_out_of_hashes():
-    payload = {
-        "id": "x",
-        "request_id": "r",
-        "icon": {"type": "file", "file": {"url": "https://f/a?sig=1", "expiry_time": "t"}},
-        "links": ["https://f/a?sig=1", {"url": "https://g/b?page=2"}],
-    }
-    assert json.loads(without_signatures(json.dumps(payload).encode())) == {
-        "id": "x",
-        "icon": {"type": "file", "file": {"url": "https://f/a"}},
-        "links": ["https://f/a?sig=1", {"url": "https://g/b?page=2"}],
-    }
-
-
-def test_a_record_without_signatures_is_hashed_as_it_came():
-    raw = b'{ "id": "x",  "url": "https://f/a?b" }'
-    assert without_signatures(raw) is raw
-
-
-def test_times_are_asked_for_in_milliseconds_and_utc():
-    assert at_ms(60) == "2026-03-01T00:01:00.000Z"
+def test_requests_are_paced_before_notion_has_to_refuse_them(sandbox_of, install):
+    pages = [page(f"Page {n}", n) for n in range(5)]
+    sandbox = sandbox_of(notion(pages=pages), limits=Limits(notion_requests_per_minute=10))
+    installation = install(sandbox, sources=SOURCES_YML % ", requests_per_minute: 8")
+    (error,) = installation.failing_sync("notion")  # A wait longer than tests allow.
+    assert error.code == "rate_limited"
+    assert "the quota of the token is used up for" in str(error)
+    assert {exchange.status for exchange in installation.asked()} == {200}
+    assert len(sandbox.requests) == 8

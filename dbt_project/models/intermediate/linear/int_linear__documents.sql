@@ -10,6 +10,22 @@ projects as (
     select * from {{ ref('stg_linear__projects') }}
 ),
 
+project_updates as (
+    select * from {{ ref('stg_linear__project_updates') }}
+),
+
+initiatives as (
+    select * from {{ ref('stg_linear__initiatives') }}
+),
+
+initiative_updates as (
+    select * from {{ ref('stg_linear__initiative_updates') }}
+),
+
+linear_documents as (
+    select * from {{ ref('stg_linear__documents') }}
+),
+
 teams as (
     select * from {{ ref('stg_linear__teams') }}
 ),
@@ -79,11 +95,19 @@ comment_documents as (
         coalesce(issues.identifier, comments.issue_identifier, comments.container)
         || '/comments/' || left(comments.external_id, 8) as source_id,
         comments.comment_url as url,
-        'linear:issue:' || issues.external_id as parent_document_id,
+        coalesce(
+            'linear:issue:' || comments.issue_id,
+            'linear:project_update:' || comments.project_update_id,
+            'linear:initiative_update:' || comments.initiative_update_id,
+            'linear:document:' || comments.linear_document_id,
+            'linear:project:' || comments.project_id,
+            'linear:initiative:' || comments.initiative_id
+        ) as parent_document_id,
         coalesce(comments.user_id, comments.bot_actor_id) as author_id,
         coalesce(teams.is_private, true) as is_private,
         to_json({
             'issue_id': comments.issue_id,
+            'quoted_text': comments.quoted_text,
             'parent_comment_id': comments.parent_comment_id,
             'edited_at': comments.edited_at,
             'resolved_at': comments.resolved_at
@@ -138,6 +162,7 @@ project_documents as (
         projects.state_type as category,
         project_privacy.is_private,
         to_json({
+            'health': projects.health,
             'state_type': projects.state_type,
             'teams': projects.team_keys,
             'lead_id': projects.lead_id,
@@ -151,12 +176,148 @@ project_documents as (
     inner join project_privacy using (connection_id, external_id)
 ),
 
+project_update_documents as (
+    select
+        updates.*,
+        'project_update' as document_type,
+        'linear:project_update:' || updates.external_id as document_id,
+        'project-updates/' || coalesce(updates.slug_id, updates.external_id)
+            as source_id,
+        updates.update_url as url,
+        'linear:project:' || updates.project_id as parent_document_id,
+        updates.user_id as author_id,
+        coalesce(project_privacy.is_private, true) as is_private,
+        to_json({
+            'project_id': updates.project_id,
+            'health': updates.health,
+            'changes_since_last': updates.changes_since_last,
+            'edited_at': updates.edited_at
+        }) as source_metadata
+    from project_updates as updates
+    left join project_privacy
+        on
+            updates.connection_id = project_privacy.connection_id
+            and updates.project_id = project_privacy.external_id
+),
+
+-- Linear tells of no team that an initiative belongs to, so nothing says it is public.
+initiative_documents as (
+    select
+        initiatives.*,
+        'initiative' as document_type,
+        'linear:initiative:' || initiatives.external_id as document_id,
+        'initiatives/' || coalesce(initiatives.slug_id, initiatives.external_id)
+            as source_id,
+        initiatives.initiative_name as title,
+        nullif(
+            concat_ws(
+                chr(10) || chr(10),
+                nullif(initiatives.description, ''),
+                initiatives.content
+            ),
+            ''
+        ) as body,
+        initiatives.initiative_url as url,
+        'linear:initiative:' || initiatives.parent_initiative_id as parent_document_id,
+        initiatives.creator_id as author_id,
+        if(initiatives.owner_id is null, [], [initiatives.owner_id]) as people,
+        lower(initiatives.source_state) as category,
+        true as is_private,
+        to_json({
+            'owner_id': initiatives.owner_id,
+            'health': initiatives.health,
+            'target_date': initiatives.target_date,
+            'started_at': initiatives.started_at,
+            'completed_at': initiatives.completed_at,
+            'archived_at': initiatives.archived_at
+        }) as source_metadata
+    from initiatives
+),
+
+initiative_update_documents as (
+    select
+        updates.*,
+        'initiative_update' as document_type,
+        'linear:initiative_update:' || updates.external_id as document_id,
+        'initiative-updates/' || coalesce(updates.slug_id, updates.external_id)
+            as source_id,
+        updates.update_url as url,
+        'linear:initiative:' || updates.initiative_id as parent_document_id,
+        updates.user_id as author_id,
+        true as is_private,
+        to_json({
+            'initiative_id': updates.initiative_id,
+            'health': updates.health,
+            'changes_since_last': updates.changes_since_last,
+            'edited_at': updates.edited_at
+        }) as source_metadata
+    from initiative_updates as updates
+),
+
+document_documents as (
+    select
+        linear_documents.*,
+        'document' as document_type,
+        'linear:document:' || linear_documents.external_id as document_id,
+        'documents/' || coalesce(linear_documents.slug_id, linear_documents.external_id)
+            as source_id,
+        linear_documents.content as body,
+        linear_documents.document_url as url,
+        coalesce(
+            'linear:project:' || linear_documents.project_id,
+            'linear:issue:' || linear_documents.issue_id,
+            'linear:initiative:' || linear_documents.initiative_id
+        ) as parent_document_id,
+        linear_documents.creator_id as author_id,
+        coalesce(project_privacy.is_private, teams.is_private, true) as is_private,
+        to_json({
+            'project_id': linear_documents.project_id,
+            'issue_id': linear_documents.issue_id,
+            'initiative_id': linear_documents.initiative_id,
+            'updated_by_id': linear_documents.updated_by_id,
+            'archived_at': linear_documents.archived_at
+        }) as source_metadata
+    from linear_documents
+    left join project_privacy
+        on
+            linear_documents.connection_id = project_privacy.connection_id
+            and linear_documents.project_id = project_privacy.external_id
+    left join issues
+        on
+            linear_documents.connection_id = issues.connection_id
+            and linear_documents.issue_id = issues.external_id
+    left join teams
+        on
+            issues.connection_id = teams.connection_id
+            and issues.team_id = teams.external_id
+),
+
 unite_documents as (
     select * from issue_documents
     union all by name
     select * from comment_documents
     union all by name
     select * from project_documents
+    union all by name
+    select * from project_update_documents
+    union all by name
+    select * from initiative_documents
+    union all by name
+    select * from initiative_update_documents
+    union all by name
+    select * from document_documents
+),
+
+-- A parent that was not loaded is none.
+link_documents as (
+    select
+        documents.* exclude (parent_document_id),
+        parents.document_id as parent_document_id
+    from unite_documents as documents
+    left join unite_documents as parents
+        on
+            documents.connection_id = parents.connection_id
+            and documents.parent_document_id = parents.document_id
 ),
 
 -- From the top down, so that a cycle in the source ends nothing but its own branch.
@@ -164,13 +325,13 @@ roots as (
     select
         document_id,
         document_id as root_document_id
-    from unite_documents
+    from link_documents
     where parent_document_id is null
     union all
     select
         children.document_id,
         roots.root_document_id
-    from unite_documents as children
+    from link_documents as children
     inner join roots on children.parent_document_id = roots.document_id
 ),
 
@@ -188,7 +349,8 @@ describe_documents as (
         documents.body,
         documents.url,
         case
-            when documents.document_type = 'comment' then null
+            when documents.document_type not in ('issue', 'project', 'initiative')
+                then null
             when documents.category in ('completed', 'canceled') then 'closed'
             when documents.category is not null then 'open'
             -- Without a type the default workflow's names decide.
@@ -210,7 +372,7 @@ describe_documents as (
         documents.last_seen_at,
         documents.deleted_at,
         documents.deletion_reason
-    from unite_documents as documents
+    from link_documents as documents
     left join roots on documents.document_id = roots.document_id
 )
 

@@ -10,6 +10,26 @@ projects as (
     select * from {{ ref('stg_linear__projects') }}
 ),
 
+issue_history as (
+    select * from {{ ref('stg_linear__issue_history') }}
+),
+
+project_updates as (
+    select * from {{ ref('stg_linear__project_updates') }}
+),
+
+initiatives as (
+    select * from {{ ref('stg_linear__initiatives') }}
+),
+
+initiative_updates as (
+    select * from {{ ref('stg_linear__initiative_updates') }}
+),
+
+linear_documents as (
+    select * from {{ ref('stg_linear__documents') }}
+),
+
 users as (
     select * from {{ ref('stg_linear__users') }}
 ),
@@ -37,9 +57,87 @@ openings as (
         source_created_at as occurred_at,
         description as body_raw
     from projects
+    union all by name
+    select
+        connection_id,
+        'created:' || external_id as event_key,
+        'initiatives/' || coalesce(slug_id, external_id) as source_id,
+        'linear:initiative:' || external_id as document_id,
+        'created' as interaction_type,
+        creator_id as actor_id,
+        source_created_at as occurred_at,
+        description as body_raw
+    from initiatives
+    union all by name
+    select
+        connection_id,
+        'created:' || external_id as event_key,
+        'documents/' || coalesce(slug_id, external_id) as source_id,
+        'linear:document:' || external_id as document_id,
+        'created' as interaction_type,
+        creator_id as actor_id,
+        source_created_at as occurred_at,
+        content as body_raw
+    from linear_documents
+),
+
+updates_posted as (
+    select
+        connection_id,
+        'posted:' || external_id as event_key,
+        'project-updates/' || coalesce(slug_id, external_id) as source_id,
+        'linear:project_update:' || external_id as document_id,
+        'posted' as interaction_type,
+        user_id as actor_id,
+        source_created_at as occurred_at,
+        body as body_raw
+    from project_updates
+    union all by name
+    select
+        connection_id,
+        'posted:' || external_id as event_key,
+        'initiative-updates/' || coalesce(slug_id, external_id) as source_id,
+        'linear:initiative_update:' || external_id as document_id,
+        'posted' as interaction_type,
+        user_id as actor_id,
+        source_created_at as occurred_at,
+        body as body_raw
+    from initiative_updates
+),
+
+-- One entry of an issue's history may hold several changes, and each is a thing done.
+history_changes as (
+    select
+        issue_history.connection_id,
+        'history:' || issue_history.external_id || ':' || changes.change_key
+            as event_key,
+        coalesce(issues.identifier, issue_history.issue_identifier) as source_id,
+        'linear:issue:' || issues.external_id as document_id,
+        changes.interaction_type,
+        changes.field,
+        changes.from_value,
+        changes.to_value,
+        coalesce(issue_history.actor_id, issue_history.bot_actor_id) as actor_id,
+        issue_history.actor_id is null
+        and issue_history.bot_actor_id is not null as is_bot_actor,
+        issue_history.source_created_at as occurred_at
+    from (
+        select
+            *,
+            unnest(
+                {{ linear_history_changes() }}
+            ) as changes
+        from issue_history
+        where deleted_at is null
+    ) as issue_history
+    left join issues
+        on
+            issue_history.connection_id = issues.connection_id
+            and issue_history.issue_id = issues.external_id
 ),
 
 -- Linear keeps when an issue or project last entered a kind of state, not who moved it.
+-- Where the history of an issue tells of its states, it says more.
 state_changes as (
     select
         connection_id,
@@ -52,16 +150,21 @@ state_changes as (
         changes.occurred_at as occurred_at
     from (
         select
-            connection_id,
-            external_id,
-            identifier as source_id,
-            'linear:issue:' || external_id as document_id,
+            issues.connection_id,
+            issues.external_id,
+            issues.identifier as source_id,
+            'linear:issue:' || issues.external_id as document_id,
             unnest([
-                { 'to_value': 'started', 'occurred_at': started_at },
-                { 'to_value': 'completed', 'occurred_at': completed_at },
-                { 'to_value': 'canceled', 'occurred_at': canceled_at }
+                { 'to_value': 'started', 'occurred_at': issues.started_at },
+                { 'to_value': 'completed', 'occurred_at': issues.completed_at },
+                { 'to_value': 'canceled', 'occurred_at': issues.canceled_at }
             ]) as changes
         from issues
+        anti join issue_history
+            on
+                issues.connection_id = issue_history.connection_id
+                and issues.external_id = issue_history.issue_id
+                and issue_history.to_state_id is not null
         union all by name
         select
             connection_id,
@@ -105,6 +208,10 @@ unite_interactions as (
     union all by name
     select * from state_changes
     union all by name
+    select * from history_changes
+    union all by name
+    select * from updates_posted
+    union all by name
     select * from comments_made
 ),
 
@@ -117,7 +224,7 @@ describe_interactions as (
         interactions.document_id,
         interactions.interaction_type,
         interactions.field,
-        null::varchar as from_value,
+        interactions.from_value,
         interactions.to_value,
         'linear:' || interactions.actor_id as actor_identity_id,
         coalesce(interactions.is_bot_actor, false)

@@ -16,6 +16,7 @@ unite_texts as (
         container,
         'page_contents' as resource,
         blocks_json,
+        notion_markdown,
         first_seen_at
     from page_contents
     union all by name

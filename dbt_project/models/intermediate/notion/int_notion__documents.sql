@@ -14,6 +14,15 @@ rendered_texts as (
     select * from {{ ref('int_notion__rendered_texts') }}
 ),
 
+page_values as (
+    select
+        connection_id,
+        external_id,
+        json_group_object(property_name, value_json) as property_values
+    from {{ ref('stg_notion__page_properties') }}
+    group by connection_id, external_id
+),
+
 page_documents as (
     select
         pages.*,
@@ -27,9 +36,13 @@ page_documents as (
             'public_url': pages.public_url,
             'last_editor_id': pages.last_editor_id,
             'is_locked': pages.is_locked,
-            'properties': pages.properties_json
+            'properties': page_values.property_values
         }) as source_metadata
     from pages
+    left join page_values
+        on
+            pages.connection_id = page_values.connection_id
+            and pages.external_id = page_values.external_id
     left join rendered_texts
         on
             pages.connection_id = rendered_texts.connection_id

@@ -27,7 +27,10 @@ SCHEMA = pa.schema(
         pa.field("error_message", pa.string()),
     ]
 )
-COLUMNS = "connection_id, external_id, event_id, _dlt_load_id, container, resource, blocks_json"
+COLUMNS = (
+    "connection_id, external_id, event_id, _dlt_load_id, container, resource, blocks_json,"
+    " notion_markdown"
+)
 
 
 def model(dbt: Any, session: Any) -> Any:
@@ -49,15 +52,17 @@ def model(dbt: Any, session: Any) -> Any:
 def to_batch(rows: list[tuple[Any, ...]]) -> pa.RecordBatch:
     """Rows of texts with their Markdown, or with the error that kept them from having it."""
     # Imported here: a build without new texts does not need the loader's modules.
+    from dlt_pipelines.notion.enhanced import normalise
     from dlt_pipelines.notion.markdown import render_markdown
 
     rendered = []
-    for *identity, blocks_json in rows:
+    for *identity, blocks_json, notion_markdown in rows:
         markdown, block_ids, error_code, error_message = None, [], None, None
         try:
             blocks = json.loads(blocks_json or "[]")
             block_ids = list(find_block_ids(blocks))
-            markdown = render_markdown(blocks)
+            is_written = blocks_json is None and notion_markdown is not None
+            markdown = normalise(notion_markdown) if is_written else render_markdown(blocks)
         except Exception as error:  # noqa: BLE001  one text that cannot be read stops nothing
             error_code, error_message = type(error).__name__, str(error)
         rendered.append((*identity, markdown, block_ids, error_code, error_message))

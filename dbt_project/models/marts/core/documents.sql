@@ -1,49 +1,48 @@
 -- A table, not incremental: parent, visibility and slug of a document change without
 -- an event of its own. What costs, parsing and rendering, is incremental below.
-with github_documents as (
-    select * from {{ ref('int_github__documents') }}
+with documents as (
+    select * from {{ ref('int_headwater__documents') }}
 ),
 
-linear_documents as (
-    select * from {{ ref('int_linear__documents') }}
+document_relationships as (
+    select * from {{ ref('document_relationships') }}
 ),
 
-notion_documents as (
-    select * from {{ ref('int_notion__documents') }}
+frontmatter as (
+    select * from {{ ref('int_headwater__frontmatter') }}
 ),
 
 sources as (
     select * from {{ ref('stg_headwater__sources') }}
 ),
 
-unite_documents as (
-    select * from github_documents
-    union all by name
-    select * from linear_documents
-    union all by name
-    select * from notion_documents
-),
+list_relationships as (
+    select
+        from_document_id as document_id,
+        {% for category in ['mention', 'graph', 'temporal'] %}
+            list(
+                {
+                    'relation': relation,
+                    'document_id': to_document_id,
+                    'identity_id': to_identity_id,
+                    'raw_reference': raw_reference,
+                    'method': method,
+                    'confidence': confidence
+                }
+                order by relation, reference_key
+            ) filter (where category = '{{ category }}') as {{ category }}
+            {%- if not loop.last %},{% endif %}
 
--- Two connections may read the same object: the newer reading stands for both.
-choose_reading as (
-    select *
-    from unite_documents
-    qualify row_number() over (
-        partition by document_id
-        order by
-            deleted_at is null desc,
-            source_updated_at desc nulls last,
-            last_seen_at desc,
-            connection_id asc,
-            container asc
-    ) = 1
+        {% endfor %}
+    from document_relationships
+    group by from_document_id
 ),
 
 name_slugs as (
     select
-        * replace (coalesce(source_id, document_id) as source_id),
-        {{ slugify('coalesce(source_id, document_id)', 'document_id') }} as base_slug
-    from choose_reading
+        *,
+        {{ slugify('source_id', 'document_id') }} as base_slug
+    from documents
 ),
 
 number_slugs as (
@@ -80,19 +79,13 @@ describe_documents as (
         coalesce(documents.root_document_id, documents.document_id) as root_document_id,
         documents.author_identity_id,
         documents.source_metadata::json as source_metadata,
-        null::json as frontmatter,
+        frontmatter.frontmatter::json as frontmatter,
         to_json({
-            'mentions': []::varchar[],
-            'graph': if(
-                documents.parent_document_id is null,
-                [],
-                [{ 'relation': 'parent', 'document_id': documents.parent_document_id }]
-            ),
-            'temporal': []::varchar[]
+            'mentions': coalesce(relationships.mention, []),
+            'graph': coalesce(relationships.graph, []),
+            'temporal': coalesce(relationships.temporal, [])
         }) as relationships,
-        sha256(
-            coalesce(documents.title, '') || chr(10) || coalesce(documents.body, '')
-        ) as content_hash,
+        documents.content_hash,
         sha256(
             to_json({
                 'state': documents.source_state,
@@ -117,6 +110,9 @@ describe_documents as (
         documents.deleted_at
     from number_slugs as documents
     left join sources on documents.connection_id = sources.connection_id
+    left join list_relationships as relationships
+        on documents.document_id = relationships.document_id
+    left join frontmatter on documents.document_id = frontmatter.document_id
 )
 
 select * from describe_documents

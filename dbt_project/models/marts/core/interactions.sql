@@ -10,6 +10,14 @@ notion_interactions as (
     select * from {{ ref('int_notion__interactions') }}
 ),
 
+contact_identities as (
+    select * from {{ ref('contact_identities') }}
+),
+
+contacts as (
+    select * from {{ ref('contacts') }}
+),
+
 unite_interactions as (
     select * from github_interactions
     union all by name
@@ -18,27 +26,35 @@ unite_interactions as (
     select * from notion_interactions
 ),
 
-describe_interactions as (
-    select
-        interaction_id,
-        connection_id,
-        document_id,
-        source_type,
-        source_id,
-        interaction_type,
-        field,
-        from_value,
-        to_value,
-        actor_identity_id,
-        null::varchar as contact_id,
-        body_raw,
-        is_bot,
-        occurred_at
+-- Two connections may read the same event.
+choose_reading as (
+    select *
     from unite_interactions
-    -- Two connections may read the same event.
     qualify row_number() over (
         partition by interaction_id order by connection_id asc, source_id asc
     ) = 1
+),
+
+describe_interactions as (
+    select
+        interactions.interaction_id,
+        interactions.connection_id,
+        interactions.document_id,
+        interactions.source_type,
+        interactions.source_id,
+        interactions.interaction_type,
+        interactions.field,
+        interactions.from_value,
+        interactions.to_value,
+        interactions.actor_identity_id,
+        contact_identities.contact_id,
+        interactions.body_raw,
+        coalesce(contacts.is_bot, interactions.is_bot) as is_bot,
+        interactions.occurred_at
+    from choose_reading as interactions
+    left join contact_identities
+        on interactions.actor_identity_id = contact_identities.identity_id
+    left join contacts on contact_identities.contact_id = contacts.contact_id
 )
 
 select * from describe_interactions

@@ -2,6 +2,10 @@ with sync_history as (
     select * from {{ ref('sync_history') }}
 ),
 
+branches as (
+    select * from {{ ref('stg_github__branches') }}
+),
+
 -- Windows and reconciliations leave the live cursor where it was; a failed sync has not
 -- moved it.
 newest_cursors as (
@@ -43,6 +47,17 @@ collect_resources as (
             )
         ) as resources
     from newest_cursors
+    group by connection_id, container
+),
+
+collect_branches as (
+    select
+        connection_id,
+        container,
+        map_from_entries(list((branch_name, commit_sha) order by branch_name))
+            as branches
+    from branches
+    where deleted_at is null
     group by connection_id, container
 ),
 
@@ -96,12 +111,16 @@ describe_state as (
         containers.source_type,
         containers.container,
         containers.last_status,
-        to_json({ 'resources': resources.resources }) as state,
+        to_json({
+            'branches': coalesce(branches.branches, map()),
+            'resources': resources.resources
+        }) as state,
         containers.consecutive_failure_count,
         containers.last_synced_at,
         containers.last_succeeded_at
     from sum_containers as containers
     inner join collect_resources as resources using (connection_id, container)
+    left join collect_branches as branches using (connection_id, container)
 )
 
 select * from describe_state

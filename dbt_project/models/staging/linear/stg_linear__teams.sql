@@ -2,6 +2,7 @@
 
 {% set shape = {
     'key': 'VARCHAR', 'name': 'VARCHAR', 'description': 'VARCHAR', 'private': 'BOOLEAN',
+    'visibility': 'VARCHAR', 'parent': {'id': 'VARCHAR'},
     'createdAt': 'TIMESTAMPTZ', 'updatedAt': 'TIMESTAMPTZ', 'archivedAt': 'TIMESTAMPTZ',
 } %}
 
@@ -12,10 +13,11 @@ with listing as (
 renamed as (
     select
         {{ envelope_ids() }},
+        record.parent.id as parent_team_id,
         record.key as team_key,
         record.name as team_name,
         record.description as description,
-        coalesce(record.private, true) as is_private,
+        coalesce(record.visibility = 'private', record.private, true) as is_private,
         record.createdAt as source_created_at,
         record.updatedAt as source_updated_at,
         record.archivedAt as archived_at,

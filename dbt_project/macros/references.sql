@@ -1,0 +1,70 @@
+{#-
+How people refer to documents in text. A pattern that has to tell a reference from what only
+looks like one also matches the latter, and what looks like neither, word by word: so that no
+match begins inside of a word, an address or a code.
+-#}
+
+{#- What creates no reference: comments, fenced and inline code, quoted lines. -#}
+{% macro unspoken_pattern() -%}
+    {%- set parts = [
+        '<!--(?s:.*?)-->',
+        '(?i:<(?:pre|code)\\b)(?s:.*?)(?i:</(?:pre|code)>)',
+    ] -%}
+    {#- A fence ends with one at least as long, or with the text. -#}
+    {%- for mark in ['`', '~'] -%}
+        {%- for length in range(8, 2, -1) -%}
+            {%- do parts.append(
+                '^[ \\t]*(?:[-*+] |\\d+[.)] )?[ \\t]*' ~ mark ~ '{' ~ length ~ '}[^`\\n]*'
+                ~ '(?:\\n(?s:.*?))??(?:\\n[ \\t]*' ~ mark ~ '{' ~ length ~ ',}[ \\t]*$|\\z)'
+            ) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {%- do parts.append('^[ \\t]*>.*$') -%}
+    {#- Inline code ends with as many backticks as it begins with, in its paragraph. -#}
+    {%- set letter = '[^`\\n]|\\n[ \\t]*[^`\\s]' -%}
+    {%- do parts.append('```(?:' ~ letter ~ '|`{1,2}[^`\\n])+?```') -%}
+    {%- do parts.append('``(?:' ~ letter ~ '|`[^`\\n])+?``') -%}
+    {%- do parts.append('`(?:' ~ letter ~ ')+`') -%}
+    {%- do parts.append('`+') -%}
+    {{- '(?m)' ~ parts | join('|') -}}
+{%- endmacro %}
+
+{#- GitHub's own words for what a pull request or commit closes. -#}
+{% macro closing_keyword_pattern() -%}
+    (?i:close[sd]?|fix(?:e[sd])?|resolve[sd]?)
+{%- endmacro %}
+
+{#- Addresses of the three sources, up to what cannot be part of them. -#}
+{% macro source_url_pattern() -%}
+    {%- set github = '(?:[\\w-]+\\.)*(?:github|ghe)\\.com|github\\.[\\w.-]+' -%}
+    {%- set notion = '(?:[\\w-]+\\.)*notion\\.(?:so|site|com)' -%}
+    {%- set hosts = [github, 'linear\\.app', notion] | join('|') -%}
+    {{- '(?i:https?://(?:' ~ hosts ~ ')/)[^\\s<>()\\[\\]"|]*' -}}
+{%- endmacro %}
+
+{#- The references in a line, and the words that are none. -#}
+{% macro reference_pattern() -%}
+    {%- set keyword = '(?:' ~ closing_keyword_pattern() ~ ':?[ \\t]+)?' -%}
+    {%- set repository = '[A-Za-z0-9][A-Za-z0-9-]*/[\\w.-]+' -%}
+    {%- set url = source_url_pattern() -%}
+    {{-
+        [
+            keyword ~ '\\[[^\\[\\]]*\\]\\(<?' ~ url ~ '>?[^)]*\\)',
+            keyword ~ '<?' ~ url,
+            '\\\\[#@\\w]',
+            '(?i:[a-z][a-z0-9+.-]*://|www\\.)[^\\s<>()\\[\\]]+',
+            '&#?\\w+;',
+            '[\\w.-]+(?:/[\\w.-]+){2,}#\\d+',
+            keyword ~ repository ~ '#\\d+\\b',
+            repository ~ '@[0-9a-fA-F]{7,40}\\b',
+            '[\\w.+-]+@[\\w-]+(?:\\.[\\w-]+)+',
+            keyword ~ '(?i:GH-)\\d+\\b',
+            keyword ~ '#\\d+\\b',
+            keyword ~ '[A-Z][A-Z0-9]{0,9}-\\d+\\b',
+            '(?i:[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})',
+            '[0-9a-fA-F]{7,40}\\b',
+            '@[\\p{L}\\p{N}_][\\w.-]*(?:\\[bot\\]|/[\\w.-]+)?',
+            '[\\p{L}\\p{N}_]+(?:[#@&]+[\\p{L}\\p{N}_]+)*',
+        ] | join('|')
+    -}}
+{%- endmacro %}

@@ -1,0 +1,58 @@
+with users as (
+    select * from {{ ref('stg_linear__users') }}
+),
+
+actors as (
+    {{ actors('linear') }}
+),
+
+unite_sightings as (
+    select
+        connection_id,
+        'linear:' || external_id as identity_id,
+        display_name as handle,
+        user_name as display_name,
+        email,
+        is_bot,
+        is_active and deleted_at is null as is_active,
+        first_seen_at,
+        last_seen_at,
+        true as is_listed
+    from users
+    union all by name
+    select
+        *,
+        false as is_listed
+    from actors
+),
+
+-- Two connections may read the same workspace: the newer listing stands for both.
+order_sightings as (
+    select
+        *,
+        (is_listed, coalesce(last_seen_at, '-infinity'), connection_id) as recency
+    from unite_sightings
+),
+
+describe_identities as (
+    select
+        identity_id,
+        max_by(connection_id, recency) as connection_id,
+        'linear' as source_type,
+        max_by(handle, recency) as handle,
+        max_by(display_name, recency) as display_name,
+        max_by(email, recency) as email,
+        null::varchar as linked_identity_id,
+        null::varchar as link_rule,
+        null::varchar as link_evidence,
+        if(bool_or(is_bot), 'linear_app', null) as bot_rule,
+        false as is_address,
+        bool_or(email is not null) as is_email_verified,
+        bool_or(is_active) as is_active,
+        min(first_seen_at) as first_seen_at,
+        max(last_seen_at) as last_seen_at
+    from order_sightings
+    group by identity_id
+)
+
+select * from describe_identities

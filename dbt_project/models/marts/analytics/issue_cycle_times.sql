@@ -1,0 +1,155 @@
+with documents as (
+    select * from {{ ref('documents') }}
+),
+
+interactions as (
+    select * from {{ ref('interactions') }}
+),
+
+workflow_states as (
+    select * from {{ ref('stg_linear__workflow_states') }}
+),
+
+issues as (
+    select
+        *,
+        source_metadata ->> '$.team' as team_key,
+        coalesce(
+            source_metadata ->> '$.team', split_part(source_id, '#', 1)
+        ) as project_key,
+        coalesce(
+            source_metadata ->> '$.closed_at',
+            source_metadata ->> '$.completed_at',
+            source_metadata ->> '$.canceled_at'
+        )::timestamptz as told_closed_at
+    from documents
+    where document_type = 'issue' and deleted_at is null
+),
+
+-- Linear's history names states as teams named them; what they mean is their type.
+name_state_types as (
+    select
+        connection_id,
+        team_key,
+        state_name,
+        max_by(state_type, (deleted_at is null, last_seen_at, external_id))
+            as state_type
+    from workflow_states
+    group by connection_id, team_key, state_name
+),
+
+classify_changes as (
+    select
+        issues.document_id,
+        interactions.interaction_id,
+        interactions.occurred_at,
+        case
+            when interactions.interaction_type in ('closed', 'reopened')
+                then interactions.interaction_type
+            when
+                coalesce(states.state_type, interactions.to_value)
+                in ('completed', 'canceled', 'duplicate')
+                then 'closed'
+            when coalesce(states.state_type, interactions.to_value) = 'started'
+                then 'started'
+            else 'left'
+        end as change
+    from issues
+    inner join interactions on issues.document_id = interactions.document_id
+    left join name_state_types as states
+        on
+            interactions.interaction_type = 'state_changed'
+            and issues.connection_id = states.connection_id
+            and issues.team_key = states.team_key
+            and interactions.to_value = states.state_name
+    where interactions.interaction_type in ('closed', 'reopened', 'state_changed')
+),
+
+-- Closed twice in a row is closed once; any other state after a closing reopens.
+follow_changes as (
+    select
+        *,
+        lag(change = 'closed', 1, false) over (
+            partition by document_id order by occurred_at asc, interaction_id asc
+        ) as was_closed
+    from classify_changes
+),
+
+sum_changes as (
+    select
+        document_id,
+        min(occurred_at) filter (where change = 'started') as started_at,
+        min(occurred_at) filter (where change = 'closed') as first_closed_at,
+        max(occurred_at) filter (where change = 'closed' and not was_closed)
+            as last_closed_at,
+        count(*) filter (where change != 'closed' and was_closed)::integer
+            as reopened_count
+    from follow_changes
+    group by document_id
+),
+
+-- How long it lay closed before it was opened again.
+pair_closings as (
+    select
+        *,
+        max(if(change = 'closed' and not was_closed, occurred_at, null)) over (
+            partition by document_id order by occurred_at asc, interaction_id asc
+        ) as closed_at
+    from follow_changes
+),
+
+sum_rests as (
+    select
+        document_id,
+        sum({{ hours_between('closed_at', 'occurred_at') }}) as closed_hours
+    from pair_closings
+    where change != 'closed' and was_closed
+    group by document_id
+),
+
+collect_times as (
+    select
+        issues.document_id,
+        issues.connection_id,
+        issues.source_type,
+        issues.source_id,
+        issues.project_key,
+        issues.author_identity_id,
+        issues.state,
+        coalesce(changes.reopened_count, 0) as reopened_count,
+        coalesce(rests.closed_hours, 0) as closed_hours,
+        issues.source_created_at as opened_at,
+        changes.started_at,
+        coalesce(changes.first_closed_at, issues.told_closed_at) as first_closed_at,
+        if(
+            issues.state = 'closed',
+            coalesce(changes.last_closed_at, issues.told_closed_at),
+            null
+        ) as closed_at
+    from issues
+    left join sum_changes as changes on issues.document_id = changes.document_id
+    left join sum_rests as rests on issues.document_id = rests.document_id
+),
+
+measure_times as (
+    select
+        document_id,
+        connection_id,
+        source_type,
+        source_id,
+        project_key,
+        author_identity_id,
+        state,
+        reopened_count,
+        {{ hours_between('opened_at', 'started_at') }} as wait_hours,
+        {{ hours_between('opened_at', 'closed_at') }} as lead_hours,
+        {{ hours_between('started_at', 'closed_at') }} as cycle_hours,
+        {{ hours_between('opened_at', 'closed_at') }} - closed_hours as open_hours,
+        opened_at,
+        started_at,
+        first_closed_at,
+        closed_at
+    from collect_times
+)
+
+select * from measure_times

@@ -1,0 +1,114 @@
+"""What syncs of a Notion container remember, in dlt's state of `pages`.
+
+The cursor is kept here and not by dlt: dlt drops every row before it, but a page may come to light
+long after its last edit, by being shared, moved or found below another one.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import MutableMapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from dlt_pipelines.pipeline import keep_newest
+
+OVERLAP: Final = timedelta(minutes=2)
+DEEP_EVERY: Final = timedelta(days=1)
+# Of each page 48 bits of its id's hash and 24 of its edit's: thousands of them are one text.
+_ID: Final = 8
+_ENTRY: Final = _ID + 4
+
+# A data source: its content when last seen, whether it lies in the container, whether search
+# lists it.
+Source = tuple[str, bool, bool]
+
+
+@dataclass
+class Memory:
+    """The state of one container; outside of live syncs nothing but `gone` is read or kept."""
+
+    stored: MutableMapping[str, Any]
+    is_live: bool
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def __post_init__(self) -> None:
+        state = self._state = self.stored if self.is_live else {}
+        known = state.get("known", "")
+        entries = (known[i : i + _ENTRY] for i in range(0, len(known), _ENTRY))
+        self._known = {entry[:_ID]: entry[_ID:] for entry in entries}
+        self.hidden: set[str] = {*state.get("hidden", ())}
+        self.sources: dict[str, Source] = {
+            key: (mark, covered, listed)
+            for key, (mark, covered, listed) in state.get("sources", {}).items()
+        }
+        self.settled: dict[str, str] = dict(state.get("settled", {}))
+        # What a tombstone was written for: if it comes back, its last edit lies before that.
+        self.gone: dict[str, str] = self.stored.setdefault("gone", {})
+        deep_at = state.get("deep_at")
+        self.is_deep = deep_at is None or self.now - datetime.fromisoformat(deep_at) > DEEP_EVERY
+        self._newest = self.cursor
+
+    @property
+    def cursor(self) -> datetime | None:
+        """The newest edit that was read; it stands where dlt keeps cursors, for the ledger."""
+        value = self._state.get("incremental", {}).get("occurred_at", {}).get("last_value")
+        return datetime.fromisoformat(value) if isinstance(value, str) else value
+
+    def knows(self, identifier: str) -> bool:
+        """Whether a page was read before, and has not gone since."""
+        return _hash(identifier, 6) in self._known
+
+    def has_read(self, identifier: str, edited_at: datetime) -> bool:
+        """Whether a page was read as this edit left it, when no other edit could follow unseen."""
+        return self._known.get(_hash(identifier, 6)) == _hash(edited_at.isoformat(), 3)
+
+    def learn(self, identifier: str, edited_at: datetime, mark: str) -> None:
+        """A page was read; `mark` is empty if an edit of the same minute may follow."""
+        version = _hash(edited_at.isoformat(), 3) if mark else "----"
+        self._known[_hash(identifier, 6)] = version
+        if mark:
+            self.settled[identifier] = mark
+        self.gone.pop(identifier, None)
+        self._newest = max(self._newest or edited_at, edited_at)
+
+    def forget(self, identifier: str, reason: str) -> None:
+        """An object is gone: a tombstone says so."""
+        self._known.pop(_hash(identifier, 6), None)
+        self.hidden.discard(identifier)
+        self.settled.pop(identifier, None)
+        self.sources.pop(identifier, None)
+        self.gone[identifier] = reason
+
+    def keep_forgotten(self) -> None:
+        """Write down what is gone, and nothing else: a reconciliation moves no cursor."""
+        self._state["known"] = self._known_text()
+        self._state["hidden"] = sorted(self.hidden)
+        self._state["sources"] = {key: list(value) for key, value in self.sources.items()}
+        self._state["settled"] = self.settled
+
+    def keep(self) -> None:
+        """Write down what was learnt, once everything before it is read."""
+        if not self.is_live:
+            return
+        keep_newest(self.settled)
+        self.keep_forgotten()
+        if self.is_deep:
+            self._state["deep_at"] = self.now.isoformat()
+        if self._newest is not None:
+            cursors = self._state.setdefault("incremental", {})
+            cursors.setdefault("occurred_at", {})["last_value"] = self._newest
+
+    def _known_text(self) -> str:
+        return "".join(key + version for key, version in sorted(self._known.items()))
+
+
+def content_mark(record: bytes, edited_at: datetime) -> str:
+    """A version of an object; they sort by time."""
+    return f"{edited_at.isoformat()} {hashlib.sha256(record).hexdigest()[:16]}"
+
+
+def _hash(text: str, size: int) -> str:
+    return base64.b64encode(hashlib.blake2b(text.encode(), digest_size=size).digest()).decode()

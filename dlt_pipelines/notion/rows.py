@@ -1,0 +1,71 @@
+"""Rows of several raw tables out of one walk, handed on to the resource that each belongs to."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+
+from dlt_pipelines.ledger import SyncRun
+from dlt_pipelines.raw_event import ReadKeys, to_batches, to_tombstones
+
+Reason = Mapping[str, Any]
+
+
+class _Edited(msgspec.Struct):
+    id: str
+    last_edited_time: datetime
+
+
+class _Content(msgspec.Struct):
+    page_id: str
+    last_edited_time: datetime
+
+
+def _edited_keys(record: bytes) -> tuple[str, datetime | None]:
+    keys = msgspec.json.decode(record, type=_Edited)
+    return keys.id, keys.last_edited_time
+
+
+def _content_keys(record: bytes) -> tuple[str, datetime | None]:
+    keys = msgspec.json.decode(record, type=_Content)
+    return keys.page_id, keys.last_edited_time
+
+
+@dataclass
+class Rows:
+    """Batches that wait for their resource to take them.
+
+    An object that comes back after a tombstone is as of now: its last edit lies before that.
+    """
+
+    sync: SyncRun
+    has_returned: Callable[[str], bool]
+    now: datetime
+    _waiting: dict[str, list[pa.Table]] = field(default_factory=lambda: defaultdict(list))
+
+    def add(self, resource: str, records: Iterable[bytes]) -> None:
+        """Objects as upserts; what cannot be read goes to the dead letters."""
+        keys = _content_keys if resource == "page_contents" else _edited_keys
+        run = self.sync.account(resource)
+        self._waiting[resource] += to_batches(records, run, self._returning(keys))
+
+    def bury(self, resource: str, gone: Mapping[str, Reason]) -> None:
+        """Tombstones: ids, each with the reason and its evidence."""
+        self._waiting[resource] += to_tombstones(gone.items(), self.sync.account(resource))
+
+    def take(self, resource: str) -> list[pa.Table]:
+        """What waits for a resource; it does so no longer."""
+        return self._waiting.pop(resource, [])
+
+    def _returning(self, keys: ReadKeys) -> ReadKeys:
+        def read(record: bytes) -> tuple[str, datetime | None]:
+            identifier, edited_at = keys(record)
+            return identifier, self.now if self.has_returned(identifier) else edited_at
+
+        return read

@@ -1,0 +1,210 @@
+"""What of the marts goes into a published file: all of it, one store's part, what is public.
+
+In a part, nothing is included by default: rows go in with the document or the source they are
+about, and a table that is about neither is left out until a rule here says what of it may be told.
+A public part has neither accounts of syncs, nor the tables that join a person's accounts, nor what
+is deleted. What a public document says itself it keeps, such as the address in a commit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import duckdb
+
+MARTS: Final = ("core", "ops", "analytics")
+# Staging tables whose objects no mart holds, but analysts ask for.
+STAGING: Final = (
+    "stg_github__branches",
+    "stg_github__deployment_statuses",
+    "stg_github__deployments",
+    "stg_github__labels",
+    "stg_github__milestones",
+    "stg_github__tags",
+    "stg_github__teams",
+    "stg_github__workflow_jobs",
+    "stg_github__workflow_runs",
+    "stg_linear__labels",
+    "stg_linear__teams",
+    "stg_linear__workflow_states",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whose content a file holds: one store's or all, public only or all."""
+
+    store: str | None = None
+    is_public: bool = False
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is left out."""
+        return not self.store and not self.is_public
+
+
+def choose(db: duckdb.DuckDBPyConnection, scope: Scope) -> None:
+    """List the documents and connections of a scope, for the queries that `query` returns."""
+    in_store = "where $store is null or store = $store"
+    visible = "where visibility = 'public' and deleted_at is null" if scope.is_public else ""
+    store = {"store": scope.store}
+    db.execute(
+        "create or replace temp table kept_connections as"
+        f" select distinct connection_id from ops.store_sources {in_store}",
+        store,
+    )
+    placed = "select document_id, connection_id from core.documents"
+    if scope.store:
+        placed = "select document_id, connection_id from ops.store_documents where store = $store"
+    db.execute(
+        f"create or replace temp table kept_documents as from ({placed}) semi join"
+        f" (select document_id from core.documents {visible}) using (document_id)",
+        store if scope.store else None,
+    )
+
+
+def query(scope: Scope, schema: str, table: str, columns: list[str]) -> str | None:
+    """What of a table goes into the file, to be run after `choose`; None leaves the table out."""
+    name = f'{schema}."{table}"'
+    if scope.is_whole:
+        return f"from {name}"
+    if scope.is_public and (schema == "ops" or table in _ABOUT_PEOPLE):
+        return None
+    if rule := _RULES.get(table):
+        return rule.format(name=name, store=_text(scope.store))
+    if "document_id" in columns:
+        return _of_documents(scope, name, columns)
+    if references := [column for column in columns if column.endswith("document_id")]:
+        return f"from {name} where {' and '.join(map(_is_kept, references))}"
+    if "connection_id" in columns and not scope.is_public:
+        return f"from {name} semi join kept_connections using (connection_id)"
+    return None
+
+
+def _of_documents(scope: Scope, name: str, columns: list[str]) -> str:
+    others = [c for c in columns if c.endswith("document_id") and c != "document_id"]
+    conditions = ["kept.document_id is not null", *(f"marts.{_is_kept(c)}" for c in others)]
+    replaced = ""
+    if "connection_id" in columns:
+        # An object that two sources read is told through the one that is in the store.
+        replaced = "replace (coalesce(kept.connection_id, marts.connection_id) as connection_id)"
+        if not scope.is_public:
+            conditions[0] = (
+                "(kept.document_id is not null or (marts.document_id is null and"
+                " marts.connection_id in (select connection_id from kept_connections)))"
+            )
+    if "store" in columns:
+        conditions.append(f"marts.store = {_text(scope.store)}")
+    return (
+        f"select marts.* {replaced} from {name} as marts"
+        " left join kept_documents as kept on marts.document_id = kept.document_id"
+        f" where {' and '.join(conditions)}"
+    )
+
+
+def _is_kept(column: str) -> str:
+    return f"{column} in (select document_id from kept_documents)"
+
+
+def _text(value: str | None) -> str:
+    return "'" + (value or "").replace("'", "''") + "'"
+
+
+_ABOUT_PEOPLE: Final = ("contacts", "contact_identities")
+# What these tables sum up or refer to may lie outside of the part.
+_RULES: Final = {
+    "documents": """
+        with items as (
+            select
+                marts.document_id,
+                part.key,
+                list(item.value order by item.id) filter (
+                    where item.value is not null
+                    and (item.value ->> '$.document_id' is null or kept.document_id is not null)
+                ) as elements
+            from {name} as marts
+            semi join kept_documents using (document_id)
+            cross join json_each(marts.relationships) as part
+            left join json_each(part.value) as item on true
+            left join kept_documents as kept on item.value ->> '$.document_id' = kept.document_id
+            group by marts.document_id, part.key
+        ),
+        relationships as (
+            select document_id, json_group_object(key, coalesce(elements, [])) as relationships
+            from items
+            group by document_id
+        )
+        select marts.* replace (
+            kept.connection_id as connection_id,
+            parents.document_id as parent_document_id,
+            coalesce(roots.document_id, marts.document_id) as root_document_id,
+            relationships.relationships as relationships
+        )
+        from {name} as marts
+        inner join kept_documents as kept on marts.document_id = kept.document_id
+        left join kept_documents as parents on marts.parent_document_id = parents.document_id
+        left join kept_documents as roots on marts.root_document_id = roots.document_id
+        left join relationships on marts.document_id = relationships.document_id
+    """,
+    "content_blobs": """
+        with files as (
+            select
+                source_metadata ->> '$.sha' as blob_sha,
+                count(*) filter (where deleted_at is null) as reference_count
+            from core.documents
+            semi join kept_documents using (document_id)
+            where document_type = 'file'
+            group by blob_sha
+        )
+        select marts.* replace (files.reference_count as reference_count)
+        from {name} as marts
+        inner join files on marts.blob_sha = files.blob_sha
+    """,
+    "contact_identities": """
+        select marts.* replace (null as evidence)
+        from {name} as marts
+        semi join kept_connections using (connection_id)
+    """,
+    "contacts": """
+        with identities as (
+            select
+                contact_id,
+                min_by(coalesce(display_name, handle, email), identity_id) as display_name,
+                min_by(email, identity_id) as primary_email,
+                list_sort(list(distinct source_type)) as source_types,
+                count(*) as identity_count,
+                bool_and(is_bot) as is_bot,
+                min(first_seen_at) as first_seen_at,
+                max(last_seen_at) as last_seen_at
+            from core.contact_identities
+            semi join kept_connections using (connection_id)
+            group by contact_id
+        )
+        select marts.* replace (
+            coalesce(identities.display_name, marts.contact_id) as display_name,
+            identities.primary_email as primary_email,
+            identities.source_types as source_types,
+            identities.identity_count as identity_count,
+            identities.is_bot as is_bot,
+            identities.first_seen_at as first_seen_at,
+            identities.last_seen_at as last_seen_at
+        )
+        from {name} as marts
+        inner join identities on marts.contact_id = identities.contact_id
+    """,
+    "document_relationships": """
+        select marts.* replace (kept.connection_id as connection_id)
+        from {name} as marts
+        inner join kept_documents as kept on marts.from_document_id = kept.document_id
+        left join kept_documents as targets on marts.to_document_id = targets.document_id
+        where marts.to_document_id is null or targets.document_id is not null
+    """,
+    "ingestion_sources": """
+        select marts.* replace ([{store}] as stores)
+        from {name} as marts
+        semi join kept_connections using (connection_id)
+    """,
+    "stores": "from {name} where store = {store}",
+    "store_sources": "from {name} where store = {store}",
+}

@@ -1,0 +1,142 @@
+"""People of a small town at three sources: who they are, and what they are called there."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from tests.raw_warehouse import Event, RawWarehouse
+
+REPOSITORY: Final = "tidewater-labs/gauge"
+ADDRESS: Final = "ada@tidewater.example"
+ADAS: Final = frozenset(
+    {
+        "github:U_ada",
+        "linear:l_ada",
+        "notion:n_ada",
+        f"email:{ADDRESS}",
+        "email:7+ada@users.noreply.github.com",
+        "email:ada@users.noreply.github.com",
+    }
+)
+SAMS: Final = frozenset({"github:U_sam", "email:sam@home.example"})
+GAUGES: Final = frozenset({"github:U_gauge[bot]", "email:9+gauge[bot]@users.noreply.github.com"})
+
+
+def at(day: int) -> datetime:
+    return datetime(2026, 3, day, tzinfo=UTC)
+
+
+def account(login: str, kind: str = "User") -> dict[str, Any]:
+    return {"node_id": f"U_{login}", "login": login, "type": kind}
+
+
+def issue(number: int, author: dict[str, Any] | None, day: int = 1) -> Event:
+    payload: dict[str, Any] = {
+        "number": number,
+        "title": f"Issue {number}",
+        "state": "open",
+        "user": author,
+        "labels": [],
+        "assignees": [],
+        "created_at": at(day).isoformat(),
+        "updated_at": at(day).isoformat(),
+    }
+    return Event(f"I_{number}", payload, at(day))
+
+
+def commit(
+    sha: str,
+    name: str,
+    email: str,
+    author: dict[str, Any] | None = None,
+    *,
+    by_web: bool = False,
+) -> Event:
+    """A commit; made in the browser, GitHub itself is its committer."""
+    signature = {"name": name, "email": email, "date": at(2).isoformat()}
+    web = {"name": "GitHub", "email": "noreply@github.com", "date": at(2).isoformat()}
+    payload: dict[str, Any] = {
+        "sha": sha,
+        "author": author,
+        "committer": account("web-flow") if by_web else author,
+        "parents": [],
+        "commit": {
+            "message": sha,
+            "author": signature,
+            "committer": web if by_web else signature,
+        },
+    }
+    return Event(sha, payload, at(2))
+
+
+def linear_user(user_id: str, name: str, email: str, **fields: Any) -> Event:
+    payload = {"name": name, "displayName": user_id, "email": email, "active": True, **fields}
+    return Event(user_id, payload, at(1), container="TID")
+
+
+def notion_user(user_id: str, name: str, email: str | None) -> Event:
+    kind: dict[str, Any] = (
+        {"type": "bot"} if email is None else {"type": "person", "person": {"email": email}}
+    )
+    return Event(user_id, {"name": name, **kind}, at(1), container="Tidewater Labs")
+
+
+def fill(raw: RawWarehouse) -> None:
+    """Three handles of Ada, two people of one name, unverified claims, bots, a role's address."""
+    ada = account("ada")
+    raw.load(
+        "raw_github",
+        {
+            "issues": [
+                issue(1, ada),
+                issue(2, account("sam")),
+                issue(3, account("gauge[bot]", "Bot")),
+                issue(4, account("dredger", "Bot")),
+                issue(5, None),
+                # The login `tide` changed hands, so no address proves who is meant by it.
+                issue(6, {**account("tide"), "node_id": "U_tide_1"}),
+                issue(7, {**account("tide"), "node_id": "U_tide_2"}),
+            ],
+            "commits": [
+                commit("c1", "Ada", ADDRESS.upper(), ada, by_web=True),
+                commit("c2", "Ada L.", "7+ada@users.noreply.github.com"),
+                commit("c3", "Ada L.", "Ada@users.noreply.github.com"),
+                commit("c4", "Bo", "bo@tidewater.example"),
+                commit("c5", "Sam Lee", "sam@home.example", account("sam"), by_web=True),
+                commit("c6", "Tide", "tide@users.noreply.github.com"),
+                commit("c7", "gauge", "9+gauge[bot]@users.noreply.github.com"),
+            ],
+        },
+    )
+    raw.listing(
+        "raw_linear",
+        "users",
+        "TID",
+        [
+            linear_user("l_ada", "Ada Lovelace", ADDRESS.title()),
+            linear_user("l_bo", "Bo", "bo@tidewater.example", active=False),
+            linear_user("l_sam", "Sam Lee", "sam.lee@tidewater.example"),
+            linear_user("l_app", "Gauge", ADDRESS, app=True),
+            linear_user("l_ci", "Robot", "no-reply@tidewater.example"),
+        ],
+    )
+    raw.listing(
+        "raw_notion",
+        "users",
+        "Tidewater Labs",
+        [
+            notion_user("n_ada", "A. Lovelace", ADDRESS),
+            notion_user("n_bot", "Importer", None),
+            notion_user("n_ci", "Robot", "no-reply@tidewater.example"),
+        ],
+    )
+    page = {
+        "properties": {},
+        "parent": {"type": "workspace"},
+        "created_by": {"id": "n_ada"},
+        "last_edited_by": {"id": "n_gone"},
+        "created_time": at(1).isoformat(),
+        "last_edited_time": at(2).isoformat(),
+    }
+    raw.load("raw_notion", {"pages": [Event("p1", page, at(2), container="Tidewater Labs")]})

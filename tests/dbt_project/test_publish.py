@@ -1,0 +1,248 @@
+"""Published files: a part holds nothing of another store or private; no reader ever fails."""
+
+from __future__ import annotations
+
+import json
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from typer.testing import CliRunner
+
+from dlt_pipelines.http import PermanentError
+from include import cli, excerpt, warehouse
+from include.settings import ConfigError, Settings
+from tests.dbt_project import small_world
+from tests.dbt_project.conftest import read
+from tests.dbt_project.github_payloads import ATTIC, GAUGE
+
+GAUGE_ISSUE = f"github:issue:I_{GAUGE}_1"
+ATTIC_ISSUE = f"github:issue:I_{ATTIC}_2"
+MIRROR_ISSUE = f"github:issue:I_{GAUGE}_5"
+READERS, PUBLISHES = 8, 20
+# Opens the file anew again and again until it is told to end; says how often it did.
+READ_ON = """
+import duckdb, os, pathlib, sys
+os.nice(19)  # Or eight busy readers leave the publisher no processor.
+path, stop, counts, rounds = sys.argv[1], pathlib.Path(sys.argv[2]), set(), 0
+while not stop.exists() or not rounds:
+    with duckdb.connect(path, read_only=True) as db:
+        counts.add(db.execute(
+            "select count(*), max(length(body)) from core.documents").fetchone())
+        counts.add(db.execute(
+            "select count(*), max(length(body)) from core.documents").fetchone())
+    rounds += 1
+print(rounds, len(counts))
+"""
+
+
+@pytest.fixture(scope="module")
+def settings(small_warehouse: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """An installation whose warehouse holds the small world, built."""
+    data = tmp_path_factory.mktemp("published")
+    (data / "sources.yml").write_text(small_world.SOURCES, encoding="utf-8")
+    (data / "warehouse.duckdb").write_bytes(small_warehouse.read_bytes())
+    return Settings(data, data / "sources.yml")
+
+
+def tables(path: Path) -> set[str]:
+    names = read(path, "select schema_name || '.' || table_name from duckdb_tables()")
+    return {name for (name,) in names}
+
+
+def texts(path: Path) -> str:
+    """Everything that a file says, as one text."""
+    return "\n".join(
+        str(row) for table in sorted(tables(path)) for row in read(path, f"from {table}")
+    )
+
+
+def column(path: Path, query: str) -> set[Any]:
+    return {value for (value,) in read(path, query)}
+
+
+def test_the_whole_file_has_every_mart_and_cannot_be_written(settings: Settings) -> None:
+    path = warehouse.publish(settings)
+    marts = read(
+        settings.warehouse,
+        "select schema_name || '.' || table_name from duckdb_tables()"
+        " where schema_name in ('core', 'ops', 'analytics')",
+    )
+    assert path == settings.published
+    assert tables(path) == {name for (name,) in marts} | {
+        f"staging.{name}" for name in excerpt.STAGING
+    }
+    assert stat.S_IMODE(path.stat().st_mode) == 0o444
+    rows = "select count(*), count(distinct document_id) from core.documents"
+    assert read(path, rows) == read(settings.warehouse, rows)
+    described = "select comment from duckdb_columns() where column_name = 'document_id'"
+    assert all(comment for (comment,) in read(path, described))
+
+
+def test_the_exposure_names_all_that_is_published(settings: Settings, dbt_folder: Path) -> None:
+    manifest = json.loads((dbt_folder / "target" / "manifest.json").read_text())
+    exposure = manifest["exposures"]["exposure.headwater.published_file"]
+    named = [manifest["nodes"][node] for node in exposure["depends_on"]["nodes"]]
+    assert {f"{node['schema']}.{node['alias']}" for node in named} == tables(
+        warehouse.publish(settings)
+    )
+
+
+def test_a_stores_file_has_nothing_of_another_store(settings: Settings) -> None:
+    path = warehouse.publish(settings, "archive")
+    assert path == settings.published.with_name("archive.duckdb")
+    documents = column(path, "select document_id from core.documents")
+    assert {GAUGE_ISSUE, MIRROR_ISSUE} == documents
+    for table in tables(path):
+        columns = column(
+            path,
+            "select column_name from duckdb_columns()"
+            f" where schema_name || '.' || table_name = '{table}'",
+        )
+        for name in columns:
+            if name == "connection_id":
+                assert column(path, f"select {name} from {table}") <= {"mirror"}, table
+            if name.endswith("document_id"):
+                found = column(path, f"select {name} from {table} where {name} is not null")
+                assert found <= documents, (table, name)
+    for elsewhere in ("linear", "engineering", "planning", ATTIC, "harbour", "unreadable"):
+        assert elsewhere not in texts(path), elsewhere
+    assert column(path, "select document_id from core.interactions") >= {GAUGE_ISSUE}
+    assert read(path, "select store, connection_ids from ops.stores") == [("archive", ["mirror"])]
+
+
+def test_the_files_of_all_stores_together_have_every_document(settings: Settings) -> None:
+    found = set()
+    for store in ("archive", "engineering", "planning"):
+        path = warehouse.publish(settings, store)
+        found |= column(path, "select document_id from core.documents")
+    assert found == column(settings.warehouse, "select document_id from core.documents")
+
+
+def test_a_public_file_has_nothing_private_or_deleted(settings: Settings) -> None:
+    path = warehouse.publish(settings, "engineering", is_public=True)
+    assert path == settings.published.with_name("engineering.public.duckdb")
+    told = column(path, "select document_id from core.documents")
+    assert GAUGE_ISSUE in told
+    assert told == column(
+        settings.warehouse,
+        "select document_id from core.documents"
+        " where visibility = 'public' and deleted_at is null and connection_id = 'github'",
+    )
+    text = texts(path)
+    for private in (ATTIC_ISSUE, "The key of the harbour.", "Seen by the mirror", "unreadable"):
+        assert private not in text, private
+    assert not [name for name in tables(path) if name.startswith(("ops.", "staging."))]
+    assert not {"core.contacts", "core.contact_identities"} & tables(path)
+    interactions = column(path, "select document_id from core.interactions")
+    assert interactions
+    assert interactions <= told
+
+
+def test_references_out_of_a_part_are_cut(settings: Settings, tmp_path: Path) -> None:
+    """A parent or a mention in another store is not named, those inside stay."""
+    own = Settings(tmp_path, settings.sources_file)
+    own.warehouse.write_bytes(settings.warehouse.read_bytes())
+    graph = [
+        {"relation": "mentions", "document_id": ATTIC_ISSUE},
+        {"relation": "mentions", "document_id": GAUGE_ISSUE},
+        {"relation": "mentions", "document_id": None, "key": "elsewhere#1"},
+    ]
+    relationships = {"mentions": [], "graph": graph, "temporal": []}
+    with duckdb.connect(str(own.warehouse)) as db:
+        db.execute(
+            "update core.documents set parent_document_id = $away, root_document_id = $away,"
+            " relationships = $relationships where document_id = $id",
+            {
+                "away": ATTIC_ISSUE,
+                "relationships": json.dumps(relationships),
+                "id": MIRROR_ISSUE,
+            },
+        )
+    path = warehouse.publish(own, "archive")
+    ((parent, root, told),) = read(
+        path,
+        "select parent_document_id, root_document_id, relationships from core.documents"
+        f" where document_id = '{MIRROR_ISSUE}'",
+    )
+    assert (parent, root) == (None, MIRROR_ISSUE)
+    assert json.loads(told) == relationships | {"graph": graph[1:]}
+
+
+def test_contents_of_files_go_with_the_files(settings: Settings) -> None:
+    shas = "select blob_sha from core.content_blobs"
+    everything = column(settings.warehouse, shas)
+    assert column(warehouse.publish(settings, "archive"), shas) == set()
+    engineering = warehouse.publish(settings, "engineering")
+    assert column(engineering, shas) == everything
+    public = warehouse.publish(settings, is_public=True)
+    assert public == settings.published.with_name("headwater.public.duckdb")
+    assert read(
+        public,
+        "select count(*) filter (where reference_count = 0), count(*) from core.content_blobs",
+    ) == [(0, len(everything))]
+    in_attic = "select count(*) from core.documents where source_id like '%attic%'"
+    assert read(engineering, in_attic) != [(0,)]
+    assert read(public, in_attic) == [(0,)]
+
+
+def test_an_unknown_store_is_refused(settings: Settings) -> None:
+    with pytest.raises(ConfigError, match="one of archive, engineering, planning"):
+        warehouse.publish(settings, "archives")
+
+
+def test_the_command_publishes_a_part(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEADWATER_DATA", str(settings.data))
+    monkeypatch.setenv("HEADWATER_SOURCES", str(settings.sources_file))
+    part = CliRunner().invoke(cli.app, ["publish", "--store", "engineering", "--public"])
+    target = settings.published.with_name("engineering.public.duckdb")
+    assert (part.exit_code, part.stdout.strip()) == (0, str(target))
+    assert target.exists()
+    wrong = CliRunner().invoke(cli.app, ["publish", "--store", "../warehouse"])
+    assert (wrong.exit_code, wrong.stderr.count("\n")) == (1, 1)
+    assert "sources.yml.../warehouse: no source belongs to this store" in wrong.stderr
+
+
+def test_a_part_of_marts_that_were_not_built_is_refused(settings: Settings, tmp_path: Path) -> None:
+    with warehouse.writer(Settings(tmp_path, settings.sources_file)):
+        pass
+    with pytest.raises(PermanentError, match="run `headwater transform` first"):
+        warehouse.publish(Settings(tmp_path, settings.sources_file), "archive")
+    assert list((tmp_path / "published").iterdir()) == []
+
+
+@pytest.fixture
+def readers(settings: Settings, tmp_path: Path) -> Iterator[list[subprocess.Popen[str]]]:
+    """Processes that open the published file over and over until `stop` appears."""
+    warehouse.publish(settings)
+    command = [sys.executable, "-c", READ_ON, str(settings.published), str(tmp_path / "stop")]
+    started = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(READERS)
+    ]
+    yield started
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def test_no_reader_fails_while_files_are_published(
+    settings: Settings, tmp_path: Path, readers: list[subprocess.Popen[str]]
+) -> None:
+    with duckdb.connect(str(settings.published), read_only=True) as analyst:
+        before = analyst.execute("select count(*) from core.documents").fetchone()
+        for _ in range(PUBLISHES):
+            warehouse.publish(settings)
+        assert analyst.execute("select count(*) from core.documents").fetchone() == before
+    (tmp_path / "stop").touch()
+    for process in readers:
+        said, complaint = process.communicate(timeout=60)
+        assert process.returncode == 0, complaint
+        rounds, different = map(int, said.split())
+        assert rounds > 0
+        assert different == 1
