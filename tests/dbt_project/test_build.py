@@ -117,6 +117,7 @@ def test_incremental_builds_equal_a_full_refresh(warehouse: Path, dbt: Dbt) -> N
             ],
         },
     )
+    dbt("seed")
     dbt("run")
 
     half = raw.load("raw_github", {"issues": [issue(2, "Alarm is loud", 5)]}, status=None)
