@@ -26,13 +26,11 @@ ServeWorkspace = Callable[..., Sandbox]
 Install = Callable[..., Installation]
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_itemcollected(item: pytest.Item) -> None:
     """Keep tests of a costly fixture together when tests run side by side."""
-    for item in items:
-        used = [name for name in COSTLY if name in getattr(item, "fixturenames", ())]
-        for name in used[:1]:
-            item.add_marker(pytest.mark.xdist_group(f"{name} {item.path}"))
+    used = [name for name in COSTLY if name in getattr(item, "fixturenames", ())]
+    for name in used[:1]:
+        item.add_marker(pytest.mark.xdist_group(name))
 
 
 @pytest.fixture

@@ -57,7 +57,7 @@ class Contents:
     block_comments: int
     blocks_not_asked: int = 0
     _has_markdown: bool = True
-    _comments_allowed: bool = field(default=True, repr=False)
+    comments_refused: bool = field(default=False, repr=False)
 
     def read(self, page: Json) -> Content:
         """Everything below a page.
@@ -129,7 +129,7 @@ class Contents:
         return [c for holder in asked for c in self._comments_on(run, holder)]
 
     def _comments_on(self, run: ResourceRun, holder: str) -> list[bytes]:
-        if not self._comments_allowed:
+        if self.comments_refused:
             return []
         try:
             return list(self.workspace.fetch_comments(run, holder))
@@ -138,7 +138,7 @@ class Contents:
         except AuthError as error:
             if error.code != "forbidden":
                 raise
-            self._comments_allowed = False  # The integration may not read comments.
+            self.comments_refused = True  # The integration may not read comments.
             run.refused(error)
             return []
 

@@ -49,6 +49,7 @@ class Memory:
         self.gone: dict[str, str] = self.stored.setdefault("gone", {})
         deep_at = state.get("deep_at")
         self.is_deep = deep_at is None or self.now - datetime.fromisoformat(deep_at) > DEEP_EVERY
+        self.comments_refused = bool(state.get("comments_refused"))
         self._newest = self.cursor
 
     @property
@@ -56,6 +57,13 @@ class Memory:
         """The newest edit that was read; it stands where dlt keeps cursors, for the ledger."""
         value = self._state.get("incremental", {}).get("occurred_at", {}).get("last_value")
         return datetime.fromisoformat(value) if isinstance(value, str) else value
+
+    def start_over(self) -> None:
+        """Forget what was read, but not what is gone: everything is read again."""
+        self._known.clear()
+        self.settled.clear()
+        self._state.pop("incremental", None)
+        self._newest, self.is_deep = None, True
 
     def knows(self, identifier: str) -> bool:
         """Whether a page was read before, and has not gone since."""
@@ -95,6 +103,7 @@ class Memory:
             return
         keep_newest(self.settled)
         self.keep_forgotten()
+        self._state["comments_refused"] = self.comments_refused
         if self.is_deep:
             self._state["deep_at"] = self.now.isoformat()
         if self._newest is not None:

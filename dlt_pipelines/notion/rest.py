@@ -126,9 +126,16 @@ class Workspace:
         yield from self.query(run, source_id, edited, (middle, created[1]))
 
     def fetch_children(self, run: ResourceRun, block_id: str) -> list[Json]:
-        """The blocks directly below a page or block, every page of them."""
+        """The blocks directly below a page or block, every page of them.
+
+        A block that moves down while the pages are read is listed twice; it is there once.
+        """
         records = self._list(run, "GET", f"/v1/blocks/{block_id}/children", {})
-        return [msgspec.json.decode(record, type=Json) for record in records]
+        found = (msgspec.json.decode(record, type=Json) for record in records)
+        blocks: dict[str, Json] = {}
+        for number, block in enumerate(found):
+            blocks.setdefault(block.get("id") or f"{number}", block)
+        return list(blocks.values())
 
     def fetch_comments(self, run: ResourceRun, block_id: str) -> Iterator[bytes]:
         """Open comments on a page or block, those on blocks below it not included."""

@@ -69,6 +69,8 @@ class Walk:
     def tables(self, memory: Memory) -> Iterator[pa.Table]:
         """Pages, batch by batch; what follows them can be taken after each."""
         self._memory = memory
+        if memory.comments_refused:
+            self._ask_for_comments_again()
         self._since = self._request.start or EARLIEST
         if memory.cursor:
             self._since = memory.cursor - OVERLAP
@@ -81,9 +83,19 @@ class Walk:
         while self._children:
             yield from self._read(self._below(self._children.popleft()))
         self._account()
+        memory.comments_refused = self._contents.comments_refused
         memory.keep()
         yield from self.take("pages")
         yield SCHEMA.empty_table()  # Lets the others take what is left.
+
+    def _ask_for_comments_again(self) -> None:
+        """If comments may be read now that could not be last time, everything is read anew."""
+        newest = next(self._workspace.search(self._run, "page"), None)
+        keys = read_keys(newest) if newest else None
+        if keys:
+            self._contents.read_comments(keys.id)
+            if not self._contents.comments_refused:
+                self._memory.start_over()
 
     # Ways to pages
 

@@ -42,9 +42,9 @@ def dbt(dbt_folder: Path, warehouse: Path) -> Dbt:
     return lambda *arguments: run_dbt(dbt_folder, warehouse, *arguments)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def github_warehouse(dbt_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Everything of `github_objects`, built once for the tests of a module."""
+    """Everything of `github_objects`, built once."""
     path = dbt_folder / "warehouse.duckdb"
     path.unlink(missing_ok=True)
     github_objects.fill(RawWarehouse(path))
@@ -52,9 +52,9 @@ def github_warehouse(dbt_folder: Path, tmp_path_factory: pytest.TempPathFactory)
     return path.rename(tmp_path_factory.mktemp("github") / path.name)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def small_warehouse(dbt_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Everything of `small_world`, built once for the tests of a module."""
+    """Everything of `small_world`, built once."""
     path = dbt_folder / "warehouse.duckdb"
     path.unlink(missing_ok=True)
     small_world.fill(RawWarehouse(path))
