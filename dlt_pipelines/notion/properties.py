@@ -58,7 +58,10 @@ def _complete(workspace: Workspace, run: ResourceRun, page_id: str, value: Json)
         run.dead_letter(msgspec.json.encode({"page_id": page_id, "property": value}), error)
         return value
     if kind != "rollup":
-        whole = {**value, kind: [item[kind] for item in items if kind in item]}
+        parts = [item[kind] for item in items if kind in item]
+        if kind in ("relation", "people"):  # What moves while the pages are read is listed twice.
+            parts = list({part.get("id"): part for part in parts}.values())
+        whole = {**value, kind: parts}
         return {**whole, "has_more": False} if "has_more" in value else whole
     rollup = about.get("rollup") or value["rollup"]
     if rollup.get("type") == "array":

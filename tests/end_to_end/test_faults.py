@@ -132,7 +132,9 @@ LINEAR = Provider(
 NOTION = Provider(
     "notion",
     (
-        *COMMON,
+        *COMMON[:-1],
+        # A piece of a long text has no id: sent twice, it is there twice.
+        Fault(kind="duplicate", path="/(users|search|query|children|comments)$"),
         Fault(kind="status", status=404),
         Fault(kind="status", status=409),
         Fault(kind="status", status=529, headers={"retry-after": "0"}),
@@ -195,7 +197,7 @@ def assert_same(installation: Installation, undisturbed: dict[str, set[str]]) ->
     assert twice == []
     # What was not there when it was asked for is put aside, and said.
     codes = installation.column("select distinct error_code from raw_headwater.dead_letters")
-    assert set(codes) <= {"not_found"}
+    assert set(codes) <= {"NotFoundError"}
 
 
 @pytest.mark.parametrize(
