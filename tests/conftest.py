@@ -19,18 +19,8 @@ from include.settings import SANDBOX_TOKEN, Settings
 from tests.include.sandbox import contracts
 from tests.installation import QUICK, Installation
 
-# Module fixtures that take long to make: what uses one of them runs in one process.
-COSTLY = ("corpus", "shipped", "synced", "github_warehouse", "small_warehouse")
-
 ServeWorkspace = Callable[..., Sandbox]
 Install = Callable[..., Installation]
-
-
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Keep tests of a costly fixture together when tests run side by side."""
-    used = [name for name in COSTLY if name in getattr(item, "fixturenames", ())]
-    for name in used[:1]:
-        item.add_marker(pytest.mark.xdist_group(name))
 
 
 @pytest.fixture

@@ -221,7 +221,8 @@ def test_who_has_no_complexity_left_waits_too(sandbox_of, install):
 
 
 def test_a_refusal_is_waited_out_until_the_reset_and_the_sync_goes_on(sandbox_of, install):
-    installation = install(sandbox_of(team()), sources=SOURCES_YML)
+    retry = replace(QUICK, rate_limit_wait_max=60.0)
+    installation = install(sandbox_of(team()), sources=SOURCES_YML, retry=retry)
     installation.sandbox.faults.add(Fault(kind="rate_limit", provider="linear", seconds=0.2))
     (done,) = installation.sync("linear", containers=[TEAM], resources=["comments"])
     assert [exchange.status for exchange in installation.asked()] == [400, 200]
