@@ -33,7 +33,7 @@ test: $(READY) ## Run every test; no network beyond loopback
 	@$(BIN)/pytest $(SIDE_BY_SIDE) -m 'not chaos'
 
 chaos: $(READY) ## Run every random schedule of faults and every kill -9 (many minutes)
-	@$(BIN)/pytest $(SIDE_BY_SIDE) tests/end_to_end/test_faults.py tests/end_to_end/test_kill.py
+	@$(BIN)/pytest -n auto tests/end_to_end/test_faults.py tests/end_to_end/test_kill.py
 
 lint: $(READY) ## Check style, types, SQL, and that dbt parses
 	@$(BIN)/ruff check .
