@@ -77,21 +77,27 @@ class Installation:
 
     def raw(self) -> dict[str, set[str]]:
         """The ids of every raw event, by table; of listings also whether a row is current."""
-        tables = self.query(
-            "select table_schema, table_name from duckdb_columns()"
-            " join information_schema.tables using (table_name)"
-            " where column_name = 'event_id' and schema_name = table_schema"
-            " and table_schema in ('raw_github', 'raw_linear', 'raw_notion') group by all"
-        )
-        return {
-            f"{schema}.{table}": {
-                str(row)
-                for row in self.query(
-                    f"select {self._identity(schema, table)} from {schema}.{table}"
-                )
+        with duckdb.connect(str(self.settings.warehouse)) as db:
+            return {
+                table: {
+                    str(row)
+                    for row in db.execute(
+                        f"select {_identity(table, columns)} from {table}"
+                    ).fetchall()
+                }
+                for table, columns in _raw_tables(db)
             }
-            for schema, table in sorted(tables)
-        }
+
+    def twice(self) -> list[tuple[str, str]]:
+        """Raw events that are there more than once, with their tables."""
+        with duckdb.connect(str(self.settings.warehouse)) as db:
+            return [
+                (table, event_id)
+                for table, _ in _raw_tables(db)
+                for (event_id,) in db.execute(
+                    f"select event_id from {table} group by all having count(*) > 1"
+                ).fetchall()
+            ]
 
     def cursors(self, name: str, container: str) -> dict[str, str]:
         """dlt's live cursor of each resource."""
@@ -101,13 +107,16 @@ class Installation:
         )
         return pipeline._cursors(opened, source_type.name)
 
-    def _identity(self, schema: str, table: str) -> str:
-        if table == "repository_counts":  # A count is of the moment it was read at.
-            return "external_id, payload_hash"
-        columns = self.query(
-            "select column_name from duckdb_columns() where schema_name = $schema"
-            " and table_name = $table and column_name = '_dlt_valid_to'",
-            schema=schema,
-            table=table,
-        )
-        return "event_id, _dlt_valid_to is null" if columns else "event_id"
+
+def _raw_tables(db: duckdb.DuckDBPyConnection) -> list[tuple[str, list[str]]]:
+    return db.execute(
+        "select schema_name || '.' || table_name, list(column_name) from duckdb_columns()"
+        " where schema_name in ('raw_github', 'raw_linear', 'raw_notion')"
+        " group by all having list_contains(list(column_name), 'event_id') order by 1"
+    ).fetchall()
+
+
+def _identity(table: str, columns: list[str]) -> str:
+    if table == "raw_github.repository_counts":  # A count is of the moment it was read at.
+        return "external_id, payload_hash"
+    return "event_id, _dlt_valid_to is null" if "_dlt_valid_to" in columns else "event_id"
