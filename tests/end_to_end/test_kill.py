@@ -115,19 +115,20 @@ OTHERS = [moment for moment in READING if moment not in SOME]
 def test_a_killed_sync_run_again_ends_like_one_that_nobody_killed(
     sandbox_of, install, undisturbed, name, moment
 ):
+    calm = undisturbed(name)
     installation = install(sandbox_of(whole(name)))
     requests = installation.sandbox.requests
 
     def is_time() -> bool:
         if isinstance(moment, str):
             return reached(installation, name, LOADING[moment])
-        return len(requests) >= max(1, round(moment * undisturbed(name).requests))
+        return len(requests) >= max(1, round(moment * calm.requests))
 
     kill_when(start(installation, name), is_time)
     ledger = installation.settings.store.ledger
     accounts = {path.stem for path in ledger.files()}
     installation.sync(name)
-    assert installation.raw() == undisturbed(name).raw
+    assert installation.raw() == calm.raw
     assert ledger.files() == []
     stories = [
         installation.column(
