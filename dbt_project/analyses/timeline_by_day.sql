@@ -10,7 +10,7 @@ count_interactions as (
         occurred_at::date as day_date,
         count(*) filter (where not is_bot) as interaction_count,
         count(*) filter (where is_bot) as bot_interaction_count,
-        count(distinct actor_identity_id) filter (where not is_bot) as person_count,
+        count(distinct contact_id) filter (where not is_bot) as person_count,
         round(
             count(*) filter (where not is_bot and actor_identity_id is not null)
             / nullif(count(*) filter (where not is_bot), 0),

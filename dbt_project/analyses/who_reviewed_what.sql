@@ -4,6 +4,10 @@ with interactions as (
     select * from {{ ref('interactions') }}
 ),
 
+contacts as (
+    select * from {{ ref('contacts') }}
+),
+
 pull_request_cycle_times as (
     select * from {{ ref('pull_request_cycle_times') }}
 ),
@@ -12,7 +16,8 @@ sum_reviews as (
     select
         pull_requests.source_id,
         pull_requests.author_identity_id,
-        interactions.actor_identity_id as reviewer_identity_id,
+        any_value(contacts.display_name) as reviewer,
+        interactions.contact_id,
         count(*) as review_count,
         max_by(
             interactions.interaction_type,
@@ -29,14 +34,15 @@ sum_reviews as (
     from interactions
     inner join pull_request_cycle_times as pull_requests
         on interactions.document_id = pull_requests.document_id
+    left join contacts on interactions.contact_id = contacts.contact_id
     where
         interactions.interaction_type in ('reviewed', 'approved', 'requested_changes')
         and not interactions.is_bot
     group by
         pull_requests.source_id,
         pull_requests.author_identity_id,
-        interactions.actor_identity_id
+        interactions.contact_id
 )
 
 select * from sum_reviews
-order by first_review_at desc, source_id asc, reviewer_identity_id asc
+order by first_review_at desc, source_id asc, reviewer asc

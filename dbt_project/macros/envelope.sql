@@ -24,18 +24,44 @@
     {{ person }}.type = 'Bot' or ends_with({{ person }}.login, '[bot]') as is_{{ role }}_bot
 {%- endmacro %}
 
-{#-
-The same of a GraphQL actor. There a bot's login lacks the suffix that REST gives it: with it,
-one bot has one login.
--#}
+{#- Every account that an object names, whatever for. -#}
+{% macro github_accounts(people) -%}
+    [
+        {
+            'account_id': person.node_id,
+            'account_number': person.id,
+            'login': person.login,
+            'is_bot': coalesce(
+                person.type = 'Bot' or ends_with(person.login, '[bot]'), false
+            )
+        }
+        for person in {{ people }}
+        if person.node_id is not null
+    ] as named_accounts
+{%- endmacro %}
+
+{#- The same of a GraphQL actor. -#}
 {% macro github_actor(actor, role) -%}
     {{ actor }}.id as {{ role }}_id,
+    {{ github_login(actor) }} as {{ role }}_login,
+    {{ actor }}.__typename = 'Bot' as is_{{ role }}_bot
+{%- endmacro %}
+
+{#-
+A GraphQL actor's login. A bot's lacks the suffix there that REST gives it: with it, one bot has
+one login.
+-#}
+{% macro github_login(actor) -%}
     if(
         {{ actor }}.__typename = 'Bot' and not ends_with({{ actor }}.login, '[bot]'),
         {{ actor }}.login || '[bot]',
         {{ actor }}.login
-    ) as {{ role }}_login,
-    {{ actor }}.__typename = 'Bot' as is_{{ role }}_bot
+    )
+{%- endmacro %}
+
+{#- Who acted for Linear without being a user: an integration may have no id but its type. -#}
+{% macro linear_bot_id(bot) -%}
+    coalesce({{ bot }}.id, 'bot:' || {{ bot }}.type)
 {%- endmacro %}
 
 {#- The trailing number of an API URL: `…/issues/12` → 12. -#}

@@ -20,6 +20,7 @@ ADAS: Final = frozenset(
     }
 )
 SAMS: Final = frozenset({"github:U_sam", "email:sam@home.example"})
+CYS: Final = frozenset({"github:U_cy", "linear:l_cy"})
 GAUGES: Final = frozenset({"github:U_gauge[bot]", "email:9+gauge[bot]@users.noreply.github.com"})
 
 
@@ -31,14 +32,16 @@ def account(login: str, kind: str = "User") -> dict[str, Any]:
     return {"node_id": f"U_{login}", "login": login, "type": kind}
 
 
-def issue(number: int, author: dict[str, Any] | None, day: int = 1) -> Event:
+def issue(
+    number: int, author: dict[str, Any] | None, day: int = 1, *assignees: dict[str, Any]
+) -> Event:
     payload: dict[str, Any] = {
         "number": number,
         "title": f"Issue {number}",
         "state": "open",
         "user": author,
         "labels": [],
-        "assignees": [],
+        "assignees": list(assignees),
         "created_at": at(day).isoformat(),
         "updated_at": at(day).isoformat(),
     }
@@ -75,6 +78,16 @@ def linear_user(user_id: str, name: str, email: str, **fields: Any) -> Event:
     return Event(user_id, payload, at(1), container="TID")
 
 
+def linear_issue(identifier: str, **fields: Any) -> Event:
+    payload = {"id": identifier, "identifier": identifier, "team": {"key": "TID"}, **fields}
+    return Event(identifier, payload, at(1), container="TID")
+
+
+def linear_comment(comment_id: str, **fields: Any) -> Event:
+    payload = {"id": comment_id, "issue": {"id": "TID-1"}, "createdAt": at(1).isoformat()}
+    return Event(comment_id, payload | fields, at(1), container="TID")
+
+
 def notion_user(user_id: str, name: str, email: str | None) -> Event:
     kind: dict[str, Any] = (
         {"type": "bot"} if email is None else {"type": "person", "person": {"email": email}}
@@ -83,8 +96,15 @@ def notion_user(user_id: str, name: str, email: str | None) -> Event:
 
 
 def fill(raw: RawWarehouse) -> None:
-    """Three handles of Ada, two people of one name, unverified claims, bots, a role's address."""
+    """Three handles of Ada, two people of one name, unverified claims, bots, a role's address.
+
+    Cy and others did nothing: they are assigned, asked for a review or named by a property.
+    """
     ada = account("ada")
+    asked = [
+        {"requestedReviewer": {"__typename": "User", "id": "U_dee", "login": "dee"}},
+        {"requestedReviewer": {"__typename": "Team", "id": "T_tide", "slug": "tide"}},
+    ]
     raw.load(
         "raw_github",
         {
@@ -92,12 +112,13 @@ def fill(raw: RawWarehouse) -> None:
                 issue(1, ada),
                 issue(2, account("sam")),
                 issue(3, account("gauge[bot]", "Bot")),
-                issue(4, account("dredger", "Bot")),
-                issue(5, None),
+                issue(4, account("dredger", "Bot") | {"id": 44}),
+                issue(5, None, 1, account("cy") | {"id": 31}),
                 # The login `tide` changed hands, so no address proves who is meant by it.
                 issue(6, {**account("tide"), "node_id": "U_tide_1"}),
                 issue(7, {**account("tide"), "node_id": "U_tide_2"}),
             ],
+            "pull_request_details": [Event("PR_9", {"reviewRequests": {"nodes": asked}}, at(1))],
             "commits": [
                 commit("c1", "Ada", ADDRESS.upper(), ada, by_web=True),
                 commit("c2", "Ada L.", "7+ada@users.noreply.github.com"),
@@ -115,11 +136,26 @@ def fill(raw: RawWarehouse) -> None:
         "TID",
         [
             linear_user("l_ada", "Ada Lovelace", ADDRESS.title()),
-            linear_user("l_bo", "Bo", "bo@tidewater.example", active=False),
+            # A bot's account does not make a bot of who connected it.
+            linear_user("l_bo", "Bo", "bo@tidewater.example", active=False, gitHubUserId="44"),
+            linear_user("l_cy", "Cyrus", "cyrus@elsewhere.example", gitHubUserId="31"),
+            linear_user("l_eli", "Eli", "eli@tidewater.example", gitHubUserId="404"),
             linear_user("l_sam", "Sam Lee", "sam.lee@tidewater.example"),
             linear_user("l_app", "Gauge", ADDRESS, app=True),
             linear_user("l_ci", "Robot", "no-reply@tidewater.example"),
         ],
+    )
+    github = {"id": None, "name": "GitHub", "type": "github"}
+    raw.load(
+        "raw_linear",
+        {
+            "issues": [linear_issue("TID-1", creator={"id": "l_cy"}, assignee={"id": "l_gone"})],
+            "comments": [
+                linear_comment("c1", botActor=github),
+                # Brought by an integration, but said by somebody.
+                linear_comment("c2", botActor=github, externalUser={"id": "x_eve", "name": "Eve"}),
+            ],
+        },
     )
     raw.listing(
         "raw_notion",
@@ -132,7 +168,7 @@ def fill(raw: RawWarehouse) -> None:
         ],
     )
     page = {
-        "properties": {},
+        "properties": {"Owner": {"type": "people", "people": [{"id": "n_guest"}]}},
         "parent": {"type": "workspace"},
         "created_by": {"id": "n_ada"},
         "last_edited_by": {"id": "n_gone"},

@@ -150,11 +150,11 @@ def test_unresolved_references(ask: Ask) -> None:
 def test_who_reviewed_what(ask: Ask) -> None:
     rows = pick(
         ask("who_reviewed_what"),
-        *("source_id", "reviewer_identity_id", "last_verdict", "hours_to_first_review"),
+        *("source_id", "reviewer", "last_verdict", "hours_to_first_review"),
     )
     assert sorted(rows, key=str) == [
-        (f"{GAUGE}#3", "github:U_ada", "approved", 48.0),
-        (f"{GAUGE}#3", "github:U_bo", "approved", 48.0),
+        (f"{GAUGE}#3", "ada", "approved", 48.0),
+        (f"{GAUGE}#3", "bo", "approved", 48.0),
         (f"{GAUGE}#3", None, "requested_changes", 25.0),
     ]
 

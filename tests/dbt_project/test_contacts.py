@@ -14,6 +14,7 @@ from tests.dbt_project.conftest import Dbt, Row, read, read_all, read_rows, run_
 from tests.dbt_project.contact_people import (
     ADAS,
     ADDRESS,
+    CYS,
     GAUGES,
     REPOSITORY,
     SAMS,
@@ -156,7 +157,27 @@ def test_a_contact_sums_up_its_identities(built: Path) -> None:
 
 
 def test_neither_names_nor_unverified_nor_shared_addresses_join_anybody(built: Path) -> None:
-    assert groups(built) == {ADAS, SAMS, GAUGES}
+    assert groups(built) == {ADAS, SAMS, GAUGES, CYS}
+
+
+def test_whom_others_only_name_is_somebody_too(built: Path) -> None:
+    """An assignee, a reviewer who was asked, a guest; but no team, and nobody whom no API names."""
+    columns = "identity_id, handle, display_name, bot_rule, rule, evidence, is_active"
+    named = ("U_cy", "U_dee", "l_cy", "l_eli", "l_gone", "x_eve", "bot:github", "n_guest", "tide")
+    assert read(
+        built,
+        f"select {columns} from core.contact_identities"
+        f" where substr(identity_id, instr(identity_id, ':') + 1) in {named} order by 1",
+    ) == [
+        ("github:U_cy", "cy", None, None, "own", None, None),
+        ("github:U_dee", "dee", None, None, "own", None, None),
+        ("linear:bot:github", None, "GitHub", "linear_app", "own", None, None),
+        ("linear:l_cy", "l_cy", "Cyrus", None, "linear_github_account", "31", True),
+        ("linear:l_eli", "l_eli", "Eli", None, "own", None, True),
+        ("linear:l_gone", None, None, None, "own", None, None),
+        ("linear:x_eve", None, "Eve", None, "own", None, None),
+        ("notion:n_guest", None, None, None, "own", None, None),
+    ]
 
 
 def test_bots_are_recognised_by_rule(built: Path) -> None:
@@ -169,6 +190,7 @@ def test_bots_are_recognised_by_rule(built: Path) -> None:
         ("github:U_dredger", "account_type"),
         ("github:U_gauge[bot]", "bot_suffix"),
         ("github:U_web-flow", "role_address"),
+        ("linear:bot:github", "linear_app"),
         ("linear:l_app", "linear_app"),
         ("notion:n_bot", "notion_bot"),
     ]
@@ -210,7 +232,7 @@ def test_a_chain_of_merges_is_one_contact_and_goes_as_it_came(people: Path, dbt:
         ("merge", "linear:l_sam", "notion:n_gone", None),
         ("merge", "notion:n_gone", "github:sam", None),
     )
-    assert groups(people) == {ADAS, SAMS | {"linear:l_sam", "notion:n_gone"}, GAUGES}
+    assert groups(people) == {ADAS, SAMS | {"linear:l_sam", "notion:n_gone"}, GAUGES, CYS}
     assert evidence(people, "linear:l_sam", "notion:n_gone", "email:sam@home.example") == [
         ("email:sam@home.example", "linked_account", f"{REPOSITORY}@c5"),
         ("linear:l_sam", "seed", "asked him"),
@@ -222,11 +244,12 @@ def test_a_chain_of_merges_is_one_contact_and_goes_as_it_came(people: Path, dbt:
 
 def test_a_split_takes_one_link_away_and_goes_as_it_came(people: Path, dbt: Dbt) -> None:
     before = read_all(people)
-    override(people, dbt, ("split", "notion:n_ada", "linear:l_ada", "two people share it"))
+    shared = ("split", "notion:n_ada", "linear:l_ada", "two people share it")
+    override(people, dbt, shared, ("split", "linear:l_cy", "github:cy", "his sister's account"))
     assert groups(people) == {ADAS - {"notion:n_ada"}, SAMS, GAUGES}
     override(people, dbt, ("split", "github:ada", f"email:{ADDRESS}", None))
     claimed = {f"email:{ADDRESS}", "linear:l_ada", "notion:n_ada"}
-    assert groups(people) == {ADAS - claimed, frozenset(claimed), SAMS, GAUGES}
+    assert groups(people) == {ADAS - claimed, frozenset(claimed), SAMS, GAUGES, CYS}
     override(people, dbt)
     assert read_all(people) == before
 
@@ -235,7 +258,7 @@ def test_a_merge_wins_over_the_rule_that_keeps_people_and_bots_apart(
     people: Path, dbt: Dbt
 ) -> None:
     override(people, dbt, ("merge", "email:bo@tidewater.example", "github:gauge[bot]", "his"))
-    assert groups(people) == {ADAS, SAMS, GAUGES | {"email:bo@tidewater.example"}}
+    assert groups(people) == {ADAS, SAMS, GAUGES | {"email:bo@tidewater.example"}, CYS}
     assert read(
         people,
         "select distinct contacts.is_bot, interactions.is_bot from core.contacts"
@@ -251,7 +274,7 @@ def test_overrides_that_do_nothing_are_told(people: Path, dbt: Dbt) -> None:
         ("split", "github:ada", "notion:n_ada", None),
     )
     assert "Warning in test assert_every_contact_override_works" in said
-    assert read(people, "select count(*) from core.contacts") == [(17,)]
+    assert read(people, "select count(*) from core.contacts") == [(24,)]
 
 
 def test_later_loads_join_and_part_as_a_full_refresh_does(warehouse: Path, dbt: Dbt) -> None:
@@ -287,6 +310,7 @@ def test_later_loads_join_and_part_as_a_full_refresh_does(warehouse: Path, dbt: 
         ADAS - {seventh, "notion:n_ada"},
         SAMS | {seventh},
         GAUGES,
+        CYS,
         frozenset({"linear:l_bo", "notion:n_ada"}),
     }
     assert read(

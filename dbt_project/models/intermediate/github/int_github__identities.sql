@@ -1,21 +1,20 @@
 {% set people = [
-    ('issues', 'author'),
-    ('pull_requests', 'author'),
     ('pull_request_details', 'merger'),
-    ('issue_comments', 'author'),
-    ('issue_events', 'actor'),
     ('reviews', 'author'),
-    ('review_comments', 'author'),
     ('discussions', 'author'),
     ('discussions', 'chooser'),
     ('discussion_comments', 'author'),
-    ('commits', 'author'),
     ('releases', 'author'),
     ('milestones', 'creator'),
     ('deployments', 'creator'),
     ('deployment_statuses', 'creator'),
     ('workflow_runs', 'actor'),
     ('collaborators', 'person'),
+] %}
+{#- Some name several: assignees, those who are asked for a review, committers. -#}
+{% set nouns = [
+    'issues', 'pull_requests', 'pull_request_details', 'issue_comments',
+    'issue_events', 'review_comments', 'commits',
 ] %}
 
 with team_members as (
@@ -44,6 +43,25 @@ sightings as (
         from {{ ref('stg_github__' ~ noun) }}
         union all by name
     {% endfor %}
+    {% for noun in nouns %}
+        select
+            connection_id,
+            person.account_id as account_id,
+            person.login as login,
+            person.is_bot as is_bot,
+            person.account_number as account_number,
+            first_seen_at,
+            last_seen_at
+        from (
+            select
+                connection_id,
+                first_seen_at,
+                last_seen_at,
+                unnest(named_accounts) as person
+            from {{ ref('stg_github__' ~ noun) }}
+        ) as named
+        union all by name
+    {% endfor %}
     select
         connection_id,
         member_id as account_id,
@@ -53,22 +71,7 @@ sightings as (
         first_seen_at,
         last_seen_at
     from team_members
-    -- Of these, the objects tell no login.
-    union all by name
-    select
-        connection_id,
-        committer_id as account_id,
-        first_seen_at,
-        last_seen_at
-    from commits
-    union all by name
-    select
-        connection_id,
-        assigner_id as account_id,
-        is_assigner_bot as is_bot,
-        first_seen_at,
-        last_seen_at
-    from {{ ref('stg_github__issue_events') }}
+    -- Of these, the runs tell no login.
     union all by name
     select
         connection_id,
@@ -212,6 +215,7 @@ describe_identities as (
         null::varchar as linked_identity_id,
         null::varchar as link_rule,
         null::varchar as link_evidence,
+        accounts.account_number::varchar as account_number,
         case
             when accounts.has_bot_suffix then 'bot_suffix'
             when accounts.is_bot then 'account_type'

@@ -12,6 +12,29 @@ notion_identities as (
     select * from {{ ref('int_notion__identities') }}
 ),
 
+github_accounts as (
+    select
+        account_number as github_user_id,
+        min(identity_id) as identity_id
+    from github_identities
+    where account_number is not null
+    group by account_number
+),
+
+-- A user who has connected their GitHub account to Linear has proved that both are theirs.
+linked_users as (
+    select
+        users.* exclude (
+            github_user_id, linked_identity_id, link_rule, link_evidence
+        ),
+        accounts.identity_id as linked_identity_id,
+        if(accounts.identity_id is null, null, 'linear_github_account') as link_rule,
+        if(accounts.identity_id is null, null, users.github_user_id) as link_evidence
+    from linear_identities as users
+    left join github_accounts as accounts
+        on users.github_user_id = accounts.github_user_id
+),
+
 -- Addresses that many use in turn, people and machines alike.
 unite_identities as (
     select
@@ -24,9 +47,9 @@ unite_identities as (
             false
         ) as has_role_address
     from (
-        select * from github_identities
+        select * exclude (account_number) from github_identities
         union all by name
-        select * from linear_identities
+        select * from linked_users
         union all by name
         select * from notion_identities
     ) as identities
@@ -62,7 +85,11 @@ pass_on_bots as (
         identities.* exclude (bot_rule),
         coalesce(
             identities.bot_rule,
-            if(accounts.bot_rule is null, null, identities.link_rule)
+            if(
+                accounts.bot_rule is null or not identities.is_address,
+                null,
+                identities.link_rule
+            )
         ) as bot_rule,
         coalesce(accounts.bot_rule is not null, false) as is_linked_to_bot
     from recognise_bots as identities

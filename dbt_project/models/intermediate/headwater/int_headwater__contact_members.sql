@@ -78,7 +78,10 @@ last_steps as (
             (
                 reach.distance,
                 list_position(
-                    ['seed', 'linked_account', 'verified_email', 'github_noreply'],
+                    [
+                        'seed', 'linked_account', 'linear_github_account',
+                        'verified_email', 'github_noreply'
+                    ],
                     steps.rule
                 ),
                 steps.evidence,

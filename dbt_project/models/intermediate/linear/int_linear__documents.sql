@@ -46,7 +46,9 @@ issue_documents as (
             'linear:issue:' || parents.external_id,
             'linear:project:' || projects.external_id
         ) as parent_document_id,
-        coalesce(issues.creator_id, issues.bot_actor_id) as author_id,
+        coalesce(
+            issues.creator_id, issues.external_creator_id, issues.bot_actor_id
+        ) as author_id,
         if(issues.assignee_id is null, [], [issues.assignee_id]) as people,
         coalesce(issues.state_type, workflow_states.state_type) as category,
         coalesce(teams.is_private, true) as is_private,
@@ -103,7 +105,9 @@ comment_documents as (
             'linear:project:' || comments.project_id,
             'linear:initiative:' || comments.initiative_id
         ) as parent_document_id,
-        coalesce(comments.user_id, comments.bot_actor_id) as author_id,
+        coalesce(
+            comments.user_id, comments.external_user_id, comments.bot_actor_id
+        ) as author_id,
         coalesce(teams.is_private, true) as is_private,
         to_json({
             'issue_id': comments.issue_id,

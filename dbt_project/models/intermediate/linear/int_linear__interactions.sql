@@ -41,8 +41,9 @@ openings as (
         identifier as source_id,
         'linear:issue:' || external_id as document_id,
         'opened' as interaction_type,
-        coalesce(creator_id, bot_actor_id) as actor_id,
-        creator_id is null and bot_actor_id is not null as is_bot_actor,
+        coalesce(creator_id, external_creator_id, bot_actor_id) as actor_id,
+        coalesce(creator_id, external_creator_id) is null
+        and bot_actor_id is not null as is_bot_actor,
         source_created_at as occurred_at,
         description as body_raw
     from issues
@@ -192,8 +193,11 @@ comments_made as (
             'linear:comment:' || comments.external_id
         ) as document_id,
         'commented' as interaction_type,
-        coalesce(comments.user_id, comments.bot_actor_id) as actor_id,
-        comments.user_id is null and comments.bot_actor_id is not null as is_bot_actor,
+        coalesce(
+            comments.user_id, comments.external_user_id, comments.bot_actor_id
+        ) as actor_id,
+        coalesce(comments.user_id, comments.external_user_id) is null
+        and comments.bot_actor_id is not null as is_bot_actor,
         comments.source_created_at as occurred_at,
         comments.body as body_raw
     from comments

@@ -2,6 +2,16 @@ with users as (
     select * from {{ ref('stg_notion__users') }}
 ),
 
+-- Guests are in no listing, but pages name them.
+named_people as (
+    select
+        connection_id,
+        'notion:' || unnest(people) as identity_id,
+        first_seen_at,
+        last_seen_at
+    from {{ ref('int_notion__documents') }}
+),
+
 actors as (
     {{ actors('notion') }}
 ),
@@ -24,6 +34,11 @@ unite_sightings as (
         *,
         false as is_listed
     from actors
+    union all by name
+    select
+        *,
+        false as is_listed
+    from named_people
 ),
 
 -- Two connections may read the same workspace: the newer listing stands for both.

@@ -6,6 +6,10 @@ interactions as (
     select * from {{ ref('interactions') }}
 ),
 
+contact_identities as (
+    select * from {{ ref('contact_identities') }}
+),
+
 sync_history as (
     select * from {{ ref('sync_history') }}
 ),
@@ -41,13 +45,13 @@ open_documents as (
         and deleted_at is null
 ),
 
--- GitHub names assignees and reviewers by login; whoever wrote under it is known.
+-- GitHub names assignees and reviewers by login: the account that was seen last with it.
 name_logins as (
     select
-        source_type || ':' || lower(source_metadata ->> '$.author_login') as login_key,
-        max_by(author_identity_id, (source_updated_at, document_id)) as identity_id
-    from documents
-    where source_metadata ->> '$.author_login' is not null
+        source_type || ':' || lower(handle) as login_key,
+        max_by(identity_id, (last_seen_at, identity_id)) as identity_id
+    from contact_identities
+    where handle is not null
     group by login_key
 ),
 
@@ -91,17 +95,33 @@ list_responsible as (
     )
 ),
 
+-- One person under two accounts is one person, called by either.
 identify_people as (
-    select distinct
+    select
         people.document_id,
         people.role,
-        coalesce(people.identity_id, logins.identity_id) as person_identity_id,
-        coalesce(people.login, people.identity_id) as person
+        identities.contact_id,
+        min(
+            coalesce(
+                identities.handle,
+                identities.display_name,
+                people.login,
+                people.identity_id,
+                'unknown'
+            )
+        ) as person
     from list_responsible as people
     inner join open_documents as documents
         on people.document_id = documents.document_id
     left join name_logins as logins
         on documents.source_type || ':' || lower(people.login) = logins.login_key
+    left join contact_identities as identities
+        on coalesce(people.identity_id, logins.identity_id) = identities.identity_id
+    group by
+        people.document_id,
+        people.role,
+        identities.contact_id,
+        coalesce(identities.contact_id, people.login, people.identity_id)
 ),
 
 find_activity as (
@@ -124,8 +144,8 @@ measure_ages as (
         documents.project_key,
         documents.state,
         people.role,
-        coalesce(people.person, 'unknown') as person,
-        people.person_identity_id,
+        people.person,
+        people.contact_id,
         date_diff(
             'hour',
             documents.source_created_at,
@@ -147,7 +167,7 @@ group_ages as (
     select
         document_id,
         connection_id,
-        person_identity_id,
+        contact_id,
         source_type,
         source_id,
         document_type,

@@ -6,6 +6,10 @@ interactions as (
     select * from {{ ref('interactions') }}
 ),
 
+contact_identities as (
+    select * from {{ ref('contact_identities') }}
+),
+
 pull_request_commits as (
     select * from {{ ref('stg_github__pull_request_commits') }}
 ),
@@ -24,10 +28,11 @@ deployment_statuses as (
 
 pull_requests as (
     select
-        *,
-        split_part(source_id, '#', 1) as repository,
+        documents.*,
+        authors.contact_id as author_contact_id,
+        split_part(documents.source_id, '#', 1) as repository,
         json_transform(
-            source_metadata,
+            documents.source_metadata,
             '{{ {
                 "base_branch": "VARCHAR", "merge_commit_sha": "VARCHAR",
                 "merged_at": "TIMESTAMPTZ", "closed_at": "TIMESTAMPTZ",
@@ -35,7 +40,9 @@ pull_requests as (
             } | tojson }}'
         ) as metadata
     from documents
-    where document_type = 'pull_request' and deleted_at is null
+    left join contact_identities as authors
+        on documents.author_identity_id = authors.identity_id
+    where documents.document_type = 'pull_request' and documents.deleted_at is null
 ),
 
 find_first_commits as (
@@ -46,12 +53,13 @@ find_first_commits as (
     from pull_request_commits
 ),
 
--- What its author says on it is no review, nor is what a bot says.
+-- What its author says on it, under whichever account, is no review, nor is what a bot
+-- says.
 judge_interactions as (
     select
         pull_requests.document_id,
         interactions.interaction_type,
-        interactions.actor_identity_id,
+        interactions.contact_id,
         interactions.occurred_at,
         (
             interactions.interaction_type in (
@@ -59,7 +67,7 @@ judge_interactions as (
             )
             and not interactions.is_bot
             and coalesce(
-                interactions.actor_identity_id != pull_requests.author_identity_id, true
+                interactions.contact_id != pull_requests.author_contact_id, true
             )
         ) as is_review
     from pull_requests
@@ -70,7 +78,7 @@ sum_reviews as (
     select
         document_id,
         count(*)::integer as review_count,
-        count(distinct actor_identity_id)::integer as reviewer_count,
+        count(distinct contact_id)::integer as reviewer_count,
         min(occurred_at) as first_review_at,
         min(occurred_at) filter (where interaction_type = 'approved') as approved_at
     from judge_interactions

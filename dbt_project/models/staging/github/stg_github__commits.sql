@@ -1,6 +1,8 @@
 {{ config(unique_key=['connection_id', 'container', 'external_id']) }}
 
-{% set user = {'node_id': 'VARCHAR', 'login': 'VARCHAR', 'type': 'VARCHAR'} %}
+{% set user = {
+    'id': 'BIGINT', 'node_id': 'VARCHAR', 'login': 'VARCHAR', 'type': 'VARCHAR'
+} %}
 {% set signature = {'name': 'VARCHAR', 'email': 'VARCHAR', 'date': 'TIMESTAMPTZ'} %}
 {% set shape = {
     'sha': 'VARCHAR', 'html_url': 'VARCHAR', 'author': user, 'committer': user,
@@ -22,6 +24,7 @@ renamed as (
     select
         {{ envelope_ids() }},
         {{ github_person('record.author', 'author') }},
+        {{ github_accounts('[record.author, record.committer]') }},
         lower(nullif(trim(record.commit.author.email), '')) as author_email,
         record.commit.author.name as author_name,
         record.committer.node_id as committer_id,

@@ -1,7 +1,10 @@
+{% set user = {
+    'id': 'BIGINT', 'node_id': 'VARCHAR', 'login': 'VARCHAR', 'type': 'VARCHAR'
+} %}
 {% set shape = {
     'id': 'BIGINT', 'body': 'VARCHAR', 'html_url': 'VARCHAR', 'issue_url': 'VARCHAR',
     'author_association': 'VARCHAR',
-    'user': {'node_id': 'VARCHAR', 'login': 'VARCHAR', 'type': 'VARCHAR'},
+    'user': user,
     'created_at': 'TIMESTAMPTZ', 'updated_at': 'TIMESTAMPTZ',
 } %}
 
@@ -13,6 +16,7 @@ renamed as (
     select
         {{ envelope_ids() }},
         {{ github_person("record['user']", 'author') }},
+        {{ github_accounts("[record['user']]") }},
         record.body as body,
         record.html_url as comment_url,
         record.author_association as author_association,

@@ -1,4 +1,6 @@
-{% set user = {'node_id': 'VARCHAR', 'login': 'VARCHAR', 'type': 'VARCHAR'} %}
+{% set user = {
+    'id': 'BIGINT', 'node_id': 'VARCHAR', 'login': 'VARCHAR', 'type': 'VARCHAR'
+} %}
 {% set shape = {
     'id': 'BIGINT', 'event': 'VARCHAR', 'commit_id': 'VARCHAR', 'state_reason': 'VARCHAR',
     'lock_reason': 'VARCHAR', 'actor': user, 'assigner': user, 'assignee': user,
@@ -20,6 +22,8 @@ renamed as (
         record.assigner.node_id as assigner_id,
         record.assigner.type = 'Bot'
         or ends_with(record.assigner.login, '[bot]') as is_assigner_bot,
+        {{ github_accounts('[record.actor, record.assigner, record.assignee,'
+            ~ ' record.requested_reviewer]') }},
         record.event as event,
         record.assignee.login as assignee_login,
         coalesce(

@@ -1,4 +1,6 @@
-{% set user = {'node_id': 'VARCHAR', 'login': 'VARCHAR', 'type': 'VARCHAR'} %}
+{% set user = {
+    'id': 'BIGINT', 'node_id': 'VARCHAR', 'login': 'VARCHAR', 'type': 'VARCHAR'
+} %}
 {% set shape = {
     'number': 'BIGINT', 'title': 'VARCHAR', 'body': 'VARCHAR', 'state': 'VARCHAR',
     'state_reason': 'VARCHAR', 'html_url': 'VARCHAR', 'author_association': 'VARCHAR',
@@ -17,6 +19,7 @@ renamed as (
     select
         {{ envelope_ids() }},
         {{ github_person("record['user']", 'author') }},
+        {{ github_accounts("list_concat([record['user']], record.assignees)") }},
         record.title as title,
         record.body as body,
         record.html_url as issue_url,

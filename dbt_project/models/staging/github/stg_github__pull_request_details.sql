@@ -23,6 +23,16 @@ renamed as (
     select
         {{ envelope_ids() }},
         {{ github_actor('record.mergedBy', 'merger') }},
+        [
+            {
+                'account_id': request.requestedReviewer.id,
+                'account_number': null::bigint,
+                'login': {{ github_login('request.requestedReviewer') }},
+                'is_bot': request.requestedReviewer.__typename = 'Bot'
+            }
+            for request in record.reviewRequests.nodes
+            if request.requestedReviewer.login is not null
+        ] as named_accounts,
         lower(record.state) as source_state,
         lower(record.mergeable) as mergeable_state,
         lower(record.reviewDecision) as review_decision,

@@ -1,4 +1,6 @@
-{% set user = {'node_id': 'VARCHAR', 'login': 'VARCHAR', 'type': 'VARCHAR'} %}
+{% set user = {
+    'id': 'BIGINT', 'node_id': 'VARCHAR', 'login': 'VARCHAR', 'type': 'VARCHAR'
+} %}
 {% set repository = {'full_name': 'VARCHAR'} %}
 {% set branch = {'ref': 'VARCHAR', 'sha': 'VARCHAR', 'repo': repository} %}
 {% set shape = {
@@ -19,6 +21,8 @@ renamed as (
     select
         {{ envelope_ids() }},
         {{ github_person("record['user']", 'author') }},
+        {{ github_accounts("list_concat([record['user']], record.assignees,"
+            ~ " record.requested_reviewers)") }},
         record.title as title,
         record.body as body,
         record.html_url as pull_request_url,

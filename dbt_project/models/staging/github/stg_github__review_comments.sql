@@ -1,10 +1,13 @@
+{% set user = {
+    'id': 'BIGINT', 'node_id': 'VARCHAR', 'login': 'VARCHAR', 'type': 'VARCHAR'
+} %}
 {% set shape = {
     'id': 'BIGINT', 'body': 'VARCHAR', 'html_url': 'VARCHAR', 'path': 'VARCHAR',
     'diff_hunk': 'VARCHAR', 'side': 'VARCHAR', 'commit_id': 'VARCHAR',
     'pull_request_url': 'VARCHAR', 'author_association': 'VARCHAR',
     'pull_request_review_id': 'BIGINT', 'in_reply_to_id': 'BIGINT', 'line': 'BIGINT',
     'original_line': 'BIGINT', 'position': 'BIGINT',
-    'user': {'node_id': 'VARCHAR', 'login': 'VARCHAR', 'type': 'VARCHAR'},
+    'user': user,
     'created_at': 'TIMESTAMPTZ', 'updated_at': 'TIMESTAMPTZ',
 } %}
 
@@ -16,6 +19,7 @@ renamed as (
     select
         {{ envelope_ids() }},
         {{ github_person("record['user']", 'author') }},
+        {{ github_accounts("[record['user']]") }},
         record.body as body,
         record.html_url as comment_url,
         record.path as file_path,

@@ -2,6 +2,7 @@
 
 {% set shape = {
     'name': 'VARCHAR', 'displayName': 'VARCHAR', 'email': 'VARCHAR', 'url': 'VARCHAR',
+    'gitHubUserId': 'VARCHAR',
     'active': 'BOOLEAN', 'admin': 'BOOLEAN', 'app': 'BOOLEAN',
     'createdAt': 'TIMESTAMPTZ', 'updatedAt': 'TIMESTAMPTZ', 'archivedAt': 'TIMESTAMPTZ',
 } %}
@@ -17,6 +18,7 @@ renamed as (
         record.displayName as display_name,
         lower(record.email) as email,
         record.url as user_url,
+        record.gitHubUserId as github_user_id,
         record.active as is_active,
         record.admin as is_admin,
         coalesce(record.app, false) as is_bot,
