@@ -2,8 +2,8 @@
 
 In a part, nothing is included by default: rows go in with the document or the source they are
 about, and a table that is about neither is left out until a rule here says what of it may be told.
-A public part has neither accounts of syncs, nor the tables that join a person's accounts, nor what
-is deleted. What a public document says itself it keeps, such as the address in a commit.
+A public part has neither accounts of syncs, nor what joins a person's accounts, nor what is
+deleted. What a public document says itself it keeps, such as the address in a commit.
 """
 
 from __future__ import annotations
@@ -85,10 +85,12 @@ def query(scope: Scope, schema: str, table: str, columns: list[str]) -> str | No
 def _of_documents(scope: Scope, name: str, columns: list[str]) -> str:
     others = [c for c in columns if c.endswith("document_id") and c != "document_id"]
     conditions = ["kept.document_id is not null", *(f"marts.{_is_kept(c)}" for c in others)]
-    replaced = ""
+    replaced = []
+    if scope.is_public and "contact_id" in columns:
+        replaced.append("null as contact_id")
     if "connection_id" in columns:
         # An object that two sources read is told through the one that is in the store.
-        replaced = "replace (coalesce(kept.connection_id, marts.connection_id) as connection_id)"
+        replaced.append("coalesce(kept.connection_id, marts.connection_id) as connection_id")
         if not scope.is_public:
             conditions[0] = (
                 "(kept.document_id is not null or (marts.document_id is null and"
@@ -96,8 +98,9 @@ def _of_documents(scope: Scope, name: str, columns: list[str]) -> str:
             )
     if "store" in columns:
         conditions.append(f"marts.store = {_text(scope.store)}")
+    changed = f"replace ({', '.join(replaced)})" if replaced else ""
     return (
-        f"select marts.* {replaced} from {name} as marts"
+        f"select marts.* {changed} from {name} as marts"
         " left join kept_documents as kept on marts.document_id = kept.document_id"
         f" where {' and '.join(conditions)}"
     )
@@ -111,7 +114,7 @@ def _text(value: str | None) -> str:
     return "'" + (value or "").replace("'", "''") + "'"
 
 
-_ABOUT_PEOPLE: Final = ("contacts", "contact_identities")
+_ABOUT_PEOPLE: Final = ("contacts", "contact_identities", "contact_timeline")
 # What these tables sum up or refer to may lie outside of the part.
 _RULES: Final = {
     "documents": """

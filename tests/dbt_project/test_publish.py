@@ -138,7 +138,10 @@ def test_a_public_file_has_nothing_private_or_deleted(settings: Settings) -> Non
     for private in (ATTIC_ISSUE, "The key of the harbour.", "Seen by the mirror", "unreadable"):
         assert private not in text, private
     assert not [name for name in tables(path) if name.startswith(("ops.", "staging."))]
-    assert not {"core.contacts", "core.contact_identities"} & tables(path)
+    about_people = {"core.contacts", "core.contact_identities", "core.contact_timeline"}
+    assert not about_people & tables(path)
+    for table in ("core.interactions", "analytics.open_work"):
+        assert column(path, f"select contact_id from {table}") == {None}
     interactions = column(path, "select document_id from core.interactions")
     assert interactions
     assert interactions <= told
