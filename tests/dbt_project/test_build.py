@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.dbt_project.conftest import Dbt, read, read_all
-from tests.raw_warehouse import Event, RawWarehouse
+from tests.raw_warehouse import HISTORIES, SNAPSHOTS, Event, RawWarehouse
 
 REPOSITORY = "tidewater-labs/gauge"
 ADA = {"node_id": "U_ada", "login": "ada", "type": "User"}
@@ -203,3 +203,37 @@ def test_incremental_builds_equal_a_full_refresh(warehouse: Path, dbt: Dbt) -> N
         warehouse,
         "select label_name, deletion_reason from staging.stg_github__labels order by 1",
     ) == [("bug", None), ("later", "absent_from_listing")]
+
+
+def test_payloads_that_no_model_can_read_are_told_and_stop_nothing(
+    warehouse: Path, dbt: Dbt
+) -> None:
+    """In every raw table: no JSON, a list, and an object whose every field is of another type."""
+    raw = RawWarehouse(warehouse)
+    broken = [Event("cut", '{"id": ', at(1)), Event("list", "[1, 2]", at(1))]
+    fields = [
+        *("id", "node_id", "number", "title", "body", "user", "labels", "assignees", "state"),
+        *("name", "properties", "parent", "blocks", "nodes", "team", "issue", "commit", "files"),
+        *("comments", "created_at", "createdAt", "updatedAt", "last_edited_time", "email", "url"),
+    ]
+    wrong = [{"a": [1]}, ["b"], True]
+    odd = {name: wrong[place % 3] for place, name in enumerate(fields)}
+    told = []
+    for datasets, load in ((HISTORIES, "history"), (SNAPSHOTS, "listing")):
+        for dataset, tables in datasets.items():
+            for table in tables:
+                events = [*broken, Event(f"odd {table}", odd, at(1))]
+                if load == "history":
+                    raw.load(dataset, {table: events})
+                else:
+                    raw.listing(dataset, table, REPOSITORY, events)
+                told += [
+                    (dataset.removeprefix("raw_"), table, event.external_id) for event in broken
+                ]
+    dbt("build", "--exclude-resource-type", "unit_test")
+
+    assert read(
+        warehouse,
+        "select source_type, resource, external_id from ops.raw_event_errors"
+        " where stage = 'normalize' and error_code = 'unreadable_payload' order by all",
+    ) == sorted(told)

@@ -7,24 +7,8 @@
     )
 }}
 
-{% set resources = {
-    'github': [
-        'repositories', 'repository_counts', 'branches', 'tags', 'releases', 'labels',
-        'milestones', 'collaborators', 'issues', 'issue_comments', 'issue_events',
-        'pull_requests', 'pull_request_details', 'pull_request_files',
-        'pull_request_commits', 'reviews', 'review_threads', 'review_comments',
-        'discussions', 'discussion_comments', 'commits', 'commit_files', 'files',
-        'blobs', 'wiki_pages', 'workflow_runs', 'workflow_jobs', 'deployments',
-        'deployment_statuses', 'organizations', 'teams', 'team_members'
-    ],
-    'linear': [
-        'teams', 'users', 'workflow_states', 'labels', 'issues', 'comments', 'projects'
-    ],
-    'notion': ['users', 'data_sources', 'pages', 'page_contents', 'comments'],
-} %}
-
 with loads as (
-    {% for source_type in resources %}
+    {% for source_type in ['github', 'linear', 'notion'] %}
         select
             '{{ source_type }}' as source_type,
             loads.load_id,
@@ -43,31 +27,33 @@ new_loads as (
 ),
 
 events as (
-    {% for source_type in resources %}
-        {% set outer = loop %}
-        {% for resource in resources[source_type] %}
-            select
-                '{{ source_type }}' as source_type,
-                '{{ resource }}' as resource,
-                raw._dlt_load_id as load_id,
-                raw.event_id,
-                raw.sync_id,
-                raw.connection_id,
-                raw.container,
-                raw.external_id,
-                raw.observed_at,
-                not {{ is_readable('raw.payload') }} as is_unreadable,
-                if(is_unreadable, raw.payload, null) as payload
-            from {{ source('raw_' ~ source_type, resource) }} as raw
-            where
-                raw._dlt_load_id in (
-                    select new_loads.load_id
-                    from new_loads
-                    where new_loads.source_type = '{{ source_type }}'
-                )
-            {{ 'union all' if not (loop.last and outer.last) }}
-        {% endfor %}
-    {% endfor %}
+    {%- for dataset, table in raw_tables() %}
+        select
+            '{{ dataset[4:] }}' as source_type,
+            '{{ table }}' as resource,
+            raw._dlt_load_id as load_id,
+            raw.event_id,
+            raw.sync_id,
+            raw.connection_id,
+            raw.container,
+            raw.external_id,
+            raw.observed_at,
+            not {{ is_readable('raw.payload') }} as is_unreadable,
+            if(is_unreadable, raw.payload, null) as payload
+        from {{ source(dataset, table) }} as raw
+        where
+            raw._dlt_load_id in (
+                select new_loads.load_id
+                from new_loads
+                where new_loads.source_type = '{{ dataset[4:] }}'
+            )
+        {{ 'union all' if not loop.last }}
+    {%- else %}
+        select
+            null as source_type,
+            null as load_id,
+            null as event_id
+    {%- endfor %}
 ),
 
 count_events as (

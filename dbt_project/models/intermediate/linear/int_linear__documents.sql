@@ -355,7 +355,8 @@ describe_documents as (
         case
             when documents.document_type not in ('issue', 'project', 'initiative')
                 then null
-            when documents.category in ('completed', 'canceled') then 'closed'
+            when documents.category in ('completed', 'canceled', 'duplicate')
+                then 'closed'
             when documents.category is not null then 'open'
             -- Without a type the default workflow's names decide.
             when lower(documents.source_state) in ('done', 'canceled', 'duplicate')
