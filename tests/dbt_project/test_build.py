@@ -212,7 +212,7 @@ def test_payloads_that_no_model_can_read_are_told_and_stop_nothing(
     raw = RawWarehouse(warehouse)
     broken = [Event("cut", '{"id": ', at(1)), Event("list", "[1, 2]", at(1))]
     fields = [
-        *("id", "node_id", "number", "title", "body", "user", "labels", "assignees", "state"),
+        *("number", "node_id", "title", "id", "body", "user", "labels", "assignees", "state"),
         *("name", "properties", "parent", "blocks", "nodes", "team", "issue", "commit", "files"),
         *("comments", "created_at", "createdAt", "updatedAt", "last_edited_time", "email", "url"),
     ]
