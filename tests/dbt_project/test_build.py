@@ -237,3 +237,8 @@ def test_payloads_that_no_model_can_read_are_told_and_stop_nothing(
         "select source_type, resource, external_id from ops.raw_event_errors"
         " where stage = 'normalize' and error_code = 'unreadable_payload' order by all",
     ) == sorted(told)
+    assert read(
+        warehouse,
+        "select resource, external_id, error_code, payload ->> 'number' from ops.raw_event_errors"
+        " where error_code not in ('unreadable_payload')",
+    ) == [("issue_events", "odd issue_events", "unreadable_field", '{"a":[1]}')]

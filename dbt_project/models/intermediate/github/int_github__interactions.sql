@@ -98,6 +98,8 @@ recorded_events as (
         source_created_at as occurred_at,
         dismissal_message as body_raw
     from issue_events
+    -- What does not say what was done is in raw_event_errors.
+    where event is not null
 ),
 
 -- The event history may start later than the item: an ending it does not know is taken

@@ -8,6 +8,31 @@ issue_keys as (
     select * from {{ ref('int_linear__issue_keys') }}
 ),
 
+-- Every name that a repository had when it was read.
+repositories as (
+    select
+        connection_id,
+        external_id,
+        unnest([
+            lower(container),
+            lower(if({{ is_readable('payload') }}, payload ->> '$.full_name', null))
+        ]) as repository_name,
+        observed_at
+    from {{ source('raw_github', 'repositories') }}
+    where external_id != '*'
+),
+
+repository_names as (
+    select
+        connection_id,
+        external_id,
+        repository_name,
+        max(observed_at) as seen_at
+    from repositories
+    where repository_name is not null
+    group by connection_id, external_id, repository_name
+),
+
 current_keys as (
     select
         connection_id,
@@ -57,6 +82,39 @@ former_keys as (
     where not issue_keys.is_current
 ),
 
+-- A renamed repository keeps its id. What has its old name now goes first.
+renamed_repositories as (
+    select
+        names.connection_id,
+        names.repository_name,
+        others.repository_name as other_name
+    from repository_names as names
+    inner join repository_names as others
+        on
+            names.connection_id = others.connection_id
+            and names.external_id = others.external_id
+            and names.repository_name != others.repository_name
+    qualify names.external_id = max_by(names.external_id, names.seen_at) over (
+        partition by names.connection_id, names.repository_name
+    )
+),
+
+renamed_keys as (
+    select
+        documents.connection_id,
+        documents.document_id,
+        documents.deleted_at,
+        'github:' || renamed.other_name
+        || substr(documents.source_id, len(documents.container) + 1) as reference_key,
+        2 as key_rank
+    from documents
+    inner join renamed_repositories as renamed
+        on
+            documents.connection_id = renamed.connection_id
+            and lower(documents.container) = renamed.repository_name
+    where documents.source_type = 'github'
+),
+
 -- A database is opened at the first of its data sources.
 database_keys as (
     select
@@ -82,6 +140,8 @@ unite_keys as (
     select * from page_keys
     union all by name
     select * from former_keys
+    union all by name
+    select * from renamed_keys
     union all by name
     select * from database_keys
 ),

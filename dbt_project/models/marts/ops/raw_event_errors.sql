@@ -14,6 +14,14 @@ block_texts as (
     select * from {{ ref('int_notion__block_texts') }}
 ),
 
+issue_events as (
+    select * from {{ ref('stg_github__issue_events') }}
+),
+
+raw_issue_events as (
+    select * from {{ source('raw_github', 'issue_events') }}
+),
+
 dead_letter_errors as (
     select
         dead_letter_id as raw_event_error_id,
@@ -95,12 +103,42 @@ unrendered_texts as (
     where rendered_texts.error_code is not null
 ),
 
+-- Without its name an event is nothing that was done.
+nameless_events as (
+    select
+        'normalize:github:issue_events:' || issue_events.event_id as raw_event_error_id,
+        raw_issue_events.sync_id,
+        issue_events.connection_id,
+        issue_events.external_id,
+        issue_events.event_id,
+        'github' as source_type,
+        issue_events.container,
+        'issue_events' as resource,
+        'normalize' as stage,
+        'unreadable_field' as error_code,
+        'github.issue_events: the event ' || issue_events.external_id
+        || ' has no readable name; expected what the API documents;'
+        || ' fetch it again with a full sync' as error_message,
+        raw_issue_events.payload,
+        1 as attempt_count,
+        issue_events.first_seen_at as first_failed_at,
+        issue_events.first_seen_at as last_failed_at
+    from issue_events
+    inner join raw_issue_events
+        on
+            issue_events.event_id = raw_issue_events.event_id
+            and issue_events._dlt_load_id = raw_issue_events._dlt_load_id
+    where issue_events.event is null
+),
+
 unite_errors as (
     select * from dead_letter_errors
     union all by name
     select * from unreadable_payloads
     union all by name
     select * from unrendered_texts
+    union all by name
+    select * from nameless_events
 )
 
 select * from unite_errors
