@@ -59,7 +59,7 @@ one login.
     )
 {%- endmacro %}
 
-{#- Who acted for Linear without being a user: an integration may have no id but its type. -#}
+{#- Who acted in Linear but is no user: an integration may have a type and no id. -#}
 {% macro linear_bot_id(bot) -%}
     coalesce({{ bot }}.id, 'bot:' || {{ bot }}.type)
 {%- endmacro %}

@@ -21,12 +21,10 @@ github_accounts as (
     group by account_number
 ),
 
--- A user who has connected their GitHub account to Linear has proved that both are theirs.
+-- Who has connected a GitHub account to Linear has proved that both are theirs.
 linked_users as (
     select
-        users.* exclude (
-            github_user_id, linked_identity_id, link_rule, link_evidence
-        ),
+        users.* exclude (linked_identity_id, link_rule, link_evidence),
         accounts.identity_id as linked_identity_id,
         if(accounts.identity_id is null, null, 'linear_github_account') as link_rule,
         if(accounts.identity_id is null, null, users.github_user_id) as link_evidence
@@ -49,7 +47,7 @@ unite_identities as (
     from (
         select * exclude (account_number) from github_identities
         union all by name
-        select * from linked_users
+        select * exclude (github_user_id) from linked_users
         union all by name
         select * from notion_identities
     ) as identities

@@ -1,4 +1,4 @@
-{#- Whom objects name: the id, the name where they tell one, and whether it is a bot. -#}
+{#- Whom objects name: the id, the name if they tell one, whether it is a bot. -#}
 {% set people = [
     ('issues', 'assignee_id', none, false),
     ('issues', 'delegate_id', none, none),

@@ -45,7 +45,7 @@ open_documents as (
         and deleted_at is null
 ),
 
--- GitHub names assignees and reviewers by login: the account that was seen last with it.
+-- GitHub names assignees and reviewers by login: of the account seen last with it.
 name_logins as (
     select
         source_type || ':' || lower(handle) as login_key,

@@ -10,8 +10,8 @@ contact_identities as (
     select * from {{ ref('contact_identities') }}
 ),
 
--- What authors say on their own pull request, under whichever account, is no review, nor
--- is what a bot says.
+-- What authors say on their own pull request, under whichever account, is no review,
+-- nor is what a bot says.
 list_reviews as (
     select
         documents.connection_id,
