@@ -14,6 +14,9 @@ TALK: Final[dict[str, list[dict[str, Any]]]] = {
             "merger_id": "BOT_g",
             "merger_login": "gauge[bot]",
             "is_merger_bot": True,
+            "named_accounts": [
+                {"account_id": "U_bo", "account_number": None, "login": "bo", "is_bot": False}
+            ],
             "source_state": "merged",
             "mergeable_state": "unknown",
             "review_decision": "approved",

@@ -28,7 +28,9 @@ renamed as (
                 'account_id': request.requestedReviewer.id,
                 'account_number': null::bigint,
                 'login': {{ github_login('request.requestedReviewer') }},
-                'is_bot': request.requestedReviewer.__typename = 'Bot'
+                'is_bot': coalesce(
+                    request.requestedReviewer.__typename = 'Bot', false
+                )
             }
             for request in record.reviewRequests.nodes
             if request.requestedReviewer.login is not null
