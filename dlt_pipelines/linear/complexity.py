@@ -10,7 +10,7 @@ for. Linear's `X-Complexity` header says how right that was.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Final
 
 from graphql import (
@@ -41,7 +41,7 @@ class Plan:
 
     document: DocumentNode
 
-    @property
+    @cached_property
     def page_size(self) -> int:
         """The largest page that stays within the points of one query; 1 where none does."""
         sizes = range(LARGEST_PAGE, 1, -1)

@@ -99,12 +99,23 @@ def listing_of(
     if known is not None and known[0] == state:
         remembered: Listing = known[1]
         return remembered
-    rows = chosen(store, type_name, all_newest_first(collection, order), arguments)
-    listing = Listing(collection, order, rows)
+    candidates = in_question(collection, order, arguments)
+    listing = Listing(collection, order, chosen(store, type_name, candidates, arguments))
     if len(store.listings) >= REMEMBERED:
         store.listings.clear()
     store.listings[key] = (state, listing)
     return listing
+
+
+def in_question(
+    collection: Collection, order: str, arguments: Mapping[str, Any]
+) -> list[Json]:
+    """What a filter may let through: where it names ids, only these are looked at."""
+    wanted = ((arguments.get("filter") or {}).get("id") or {}).get("in")
+    if wanted is None:
+        return all_newest_first(collection, order)
+    known = collection.decoded()
+    return newest_first([known[key] for key in dict.fromkeys(wanted) if key in known], order)
 
 
 def chosen(

@@ -34,7 +34,6 @@ sources:
     type: notion
     owner: Tidewater Labs
     secret: NOTION_TOKEN
-    requests_per_minute: 1000000
 """
 
 
