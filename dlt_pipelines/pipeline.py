@@ -150,7 +150,8 @@ class SourceType:
     `reconcile` looks for what has vanished among the known objects. `probe` tells, for many
     containers of `probed_kind` at once, what moves whenever anything in one of them does. `scope`
     names what of the configuration decides which objects a container has: where it grows, they are
-    read from the beginning.
+    read from the beginning. `rows_in_memory` is after how many rows of a table they are written to
+    disk, fewer where single records are large.
     """
 
     name: str
@@ -162,6 +163,7 @@ class SourceType:
     probe: Callable[[Sequence[SyncRequest], Meter], Mapping[str, bytes]] | None = None
     probed_kind: str = ""
     scope: Callable[[SyncRequest], Sequence[str]] | None = None
+    rows_in_memory: int = 5_000
 
     @property
     def dataset(self) -> str:
@@ -457,6 +459,7 @@ def _extract_package(
         run.resource(names[0]).meter.requests_made += visits.take_probe_requests(request, store)
     with _open(source_type, request, run, store) as resources:
         source = _source(source_type.name, [r for r in resources if r.name in names])
+        dlt.config["sources.data_writer.buffer_max_items"] = source_type.rows_in_memory
         pipeline.extract(source, loader_file_format="parquet")
     _normalize(pipeline)
     pa.default_memory_pool().release_unused()  # A load in the same process needs the room.
@@ -635,6 +638,8 @@ def _dlt_pipeline(
     dlt.config["normalize.parquet_normalizer.add_dlt_load_id"] = True
     dlt.config["data_writer.disable_compression"] = True
     dlt.config["load.delete_completed_jobs"] = True
+    # What was written to disk as one piece is carried on as one, whatever its size.
+    dlt.config["normalize.data_writer.buffer_max_items"] = 1
     # One writer: DuckDB serialises commits anyway, and one thread keeps memory to one batch.
     dlt.config["load.workers"] = 1
     dlt.config["load.truncate_staging_dataset"] = True

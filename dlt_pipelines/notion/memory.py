@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import MutableMapping
+from collections.abc import Iterable, Iterator, MutableMapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -36,8 +36,7 @@ class Memory:
 
     def __post_init__(self) -> None:
         state = self._state = self.stored if self.is_live else {}
-        known = state.get("known", "")
-        entries = (known[i : i + _ENTRY] for i in range(0, len(known), _ENTRY))
+        entries = _pieces(state.get("known", ""), _ENTRY)
         self._known = {entry[:_ID]: entry[_ID:] for entry in entries}
         self.hidden: set[str] = {*state.get("hidden", ())}
         self.sources: dict[str, Source] = {
@@ -90,6 +89,20 @@ class Memory:
         self.sources.pop(identifier, None)
         self.gone[identifier] = reason
 
+    def has_met(self, people: Iterable[str]) -> bool:
+        """Whether all of these were known when people were last listed."""
+        known = self._state.get("people")
+        return known is not None and {_hash(one, 6) for one in people} <= {*_pieces(known, _ID)}
+
+    def meet(self, people: Iterable[str]) -> None:
+        """People were listed; these were among them, or named somewhere."""
+        known = {*_pieces(self._state.get("people", ""), _ID)}
+        self._state["people"] = "".join(sorted(known | {_hash(one, 6) for one in people}))
+
+    def forget_people(self) -> None:
+        """People could not be listed."""
+        self._state.pop("people", None)
+
     def keep_forgotten(self) -> None:
         """Write down what is gone, and nothing else: a reconciliation moves no cursor."""
         self._state["known"] = self._known_text()
@@ -112,6 +125,10 @@ class Memory:
 
     def _known_text(self) -> str:
         return "".join(key + version for key, version in sorted(self._known.items()))
+
+
+def _pieces(text: str, size: int) -> Iterator[str]:
+    return (text[i : i + size] for i in range(0, len(text), size))
 
 
 def content_mark(record: bytes, edited_at: datetime) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -47,13 +47,14 @@ class Rows:
     sync: SyncRun
     has_returned: Callable[[str], bool]
     now: datetime
+    meet: Callable[[bytes], None]
     _waiting: dict[str, list[pa.Table]] = field(default_factory=lambda: defaultdict(list))
 
     def add(self, resource: str, records: Iterable[bytes]) -> None:
         """Objects as upserts; what cannot be read goes to the dead letters."""
         keys = _content_keys if resource == "page_contents" else _edited_keys
         run = self.sync.account(resource)
-        self._waiting[resource] += to_batches(records, run, self._returning(keys))
+        self._waiting[resource] += to_batches(self._met(records), run, self._returning(keys))
 
     def bury(self, resource: str, gone: Mapping[str, Reason]) -> None:
         """Tombstones: ids, each with the reason and its evidence."""
@@ -62,6 +63,11 @@ class Rows:
     def take(self, resource: str) -> list[pa.Table]:
         """What waits for a resource; it does so no longer."""
         return self._waiting.pop(resource, [])
+
+    def _met(self, records: Iterable[bytes]) -> Iterator[bytes]:
+        for record in records:
+            self.meet(record)
+            yield record
 
     def _returning(self, keys: ReadKeys) -> ReadKeys:
         def read(record: bytes) -> tuple[str, datetime | None]:

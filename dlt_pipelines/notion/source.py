@@ -14,7 +14,8 @@
 `walk.py` says how all pages are found. Cursor: `last_edited_time` is rounded to the minute, so an
 edit may carry a time before the last read: the overlap is two minutes, and a page counts as known
 only when it was read two minutes after its last edit, with this content. A comment does not touch
-its page's time: comments on pages that are otherwise unchanged arrive with a full read.
+its page's time: comments on pages that are otherwise unchanged arrive with a full read. Users are
+listed once a day, and when somebody is named who is not known (`people.py`).
 
 Deletion: what is in the trash is not listed. Data sources are missed at once, pages by
 `reconcile.py`: each is asked for, and is `trashed` or `access_lost`. A page that was moved or
@@ -27,16 +28,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from typing import Any, Final
 
 import dlt
-import msgspec
 import pyarrow as pa
 from dlt.extract import DltResource
 
-from dlt_pipelines.http import AuthError, Meter
-from dlt_pipelines.ledger import ResourceRun, SyncRun
+from dlt_pipelines.http import Meter
+from dlt_pipelines.ledger import SyncRun
 from dlt_pipelines.notion.access import open_client
 from dlt_pipelines.notion.memory import Memory
 from dlt_pipelines.notion.reconcile import reconcile
@@ -51,7 +50,6 @@ from dlt_pipelines.pipeline import (
     SourceType,
     SyncRequest,
 )
-from dlt_pipelines.raw_event import to_batches, to_empty_listing
 
 RESOURCES: Final = {
     "users": Resource(LISTING, "workspace"),
@@ -64,10 +62,6 @@ RESOURCES: Final = {
 }
 
 
-class _Id(msgspec.Struct):
-    id: str
-
-
 @contextmanager
 def open_workspace(request: SyncRequest, sync: SyncRun) -> Iterator[Iterable[DltResource]]:
     """The resources of the workspace, or of what lies under one root."""
@@ -76,9 +70,9 @@ def open_workspace(request: SyncRequest, sync: SyncRun) -> Iterator[Iterable[Dlt
         walk = Walk(workspace, Tree(workspace, request.settings), request, sync)
         found = pages(walk, request.is_live)
         yield [
-            users(workspace, sync.account("users")),
             found,
             *(found | _following(name, walk) for name, r in RESOURCES.items() if r.follows),
+            found | users(walk) if "pages" in sync.resources else all_users(walk),
         ]
 
 
@@ -99,28 +93,23 @@ def check(request: SyncRequest) -> str:
         return f"{(me.get('bot') or {}).get('workspace_name')}, as {me.get('name')}"
 
 
-@dlt.resource(name="users", **LISTING)
-def users(workspace: Workspace, run: ResourceRun) -> Iterator[pa.Table]:
-    """People and bots of the workspace; whoever left is retired.
-
-    An integration may be denied them; the sync goes on without, and says so.
-    """
-    try:
-        records = list(workspace.fetch_users(run))
-    except AuthError as error:
-        if error.code != "forbidden":
-            raise
-        run.refused(error)
-        return
-    yield from to_batches(records, run, _user_keys, listing=True)
-    if not run.items_processed:
-        yield to_empty_listing(run, "GET /v1/users: 200 with no results")
-
-
 @dlt.resource(name="pages", **EVENTS)
 def pages(walk: Walk, is_live: bool) -> Iterator[pa.Table]:
     """Changed pages by every way there is; what follows them is read along."""
     yield from walk.tables(Memory(dlt.current.resource_state(), is_live))
+
+
+@dlt.transformer(name="users", **LISTING)
+def users(changed: pa.Table, walk: Walk) -> Iterator[pa.Table]:
+    """Everybody in the workspace, at the end of a walk that makes it necessary."""
+    if walk.is_over and walk.people.are_due:
+        yield from walk.people.listed()
+
+
+@dlt.resource(name="users", **LISTING)
+def all_users(walk: Walk) -> Iterator[pa.Table]:
+    """Everybody in the workspace, where nobody walks through it."""
+    yield from walk.people.listed()
 
 
 def _following(name: str, walk: Walk) -> Any:
@@ -133,10 +122,6 @@ def _following(name: str, walk: Walk) -> Any:
     return rows
 
 
-def _user_keys(record: bytes) -> tuple[str, datetime | None]:
-    return msgspec.json.decode(record, type=_Id).id, None
-
-
 NOTION: Final = SourceType(
     name="notion",
     default_url="https://api.notion.com",
@@ -144,4 +129,5 @@ NOTION: Final = SourceType(
     open=open_workspace,
     check=check,
     reconcile=open_reconciliation,
+    rows_in_memory=100,  # Of pages with all their blocks.
 )

@@ -28,6 +28,7 @@ from dlt_pipelines.notion.contents import Child, Contents
 from dlt_pipelines.notion.databases import Databases
 from dlt_pipelines.notion.files import files_of_object
 from dlt_pipelines.notion.memory import OVERLAP, Memory, content_mark
+from dlt_pipelines.notion.people import People
 from dlt_pipelines.notion.properties import complete_properties
 from dlt_pipelines.notion.rest import Json, Keys, Workspace, read_keys
 from dlt_pipelines.notion.rows import Rows
@@ -58,6 +59,8 @@ class Walk:
         self._workspace, self._tree, self._request, self._sync = workspace, tree, request, sync
         self._contents = Contents(workspace, sync, settings.get("content") or "blocks", limit)
         self._run = sync.account("pages")
+        self.people = People(workspace, sync.account("users"))
+        self.is_over = False
         self._ways: dict[str, set[str]] = defaultdict(set)
         self._children: deque[Child] = deque()
         self._seen: set[tuple[str, str]] = set()
@@ -68,14 +71,14 @@ class Walk:
 
     def tables(self, memory: Memory) -> Iterator[pa.Table]:
         """Pages, batch by batch; what follows them can be taken after each."""
-        self._memory = memory
+        self._memory = self.people.memory = memory
         if memory.comments_refused:
             self._ask_for_comments_again()
         self._since = self._request.start or EARLIEST
         if memory.cursor:
             self._since = memory.cursor - OVERLAP
         self._is_whole = memory.is_deep and self._request.start is None
-        self._rows = Rows(self._sync, memory.gone.__contains__, memory.now)
+        self._rows = Rows(self._sync, memory.gone.__contains__, memory.now, self.people.meet)
         self._databases = Databases(
             self._workspace, self._tree, self._sync, self._rows, memory, self._wants
         )
@@ -86,6 +89,7 @@ class Walk:
         memory.comments_refused = self._contents.comments_refused
         memory.keep()
         yield from self.take("pages")
+        self.is_over = True
         yield SCHEMA.empty_table()  # Lets the others take what is left.
 
     def _ask_for_comments_again(self) -> None:

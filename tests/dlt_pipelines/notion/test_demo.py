@@ -75,4 +75,4 @@ def test_a_sync_without_changes_costs_the_listings_and_one_request_per_data_sour
     (done,) = installation.sync("notion")
     assert done["rows_added"] == 0
     sources = len(rows("data_sources"))
-    assert len(installation.asked()) == 3 + sources
+    assert len(installation.asked()) == 2 + sources

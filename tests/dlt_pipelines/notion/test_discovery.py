@@ -105,7 +105,6 @@ def test_what_search_hides_costs_nothing_until_a_day_has_passed(synced, nested, 
     installation = synced(nested)
     installation.sync("notion")
     assert paths(installation) == [
-        "/v1/users",
         "/v1/search",
         "/v1/search",
         f"/v1/data_sources/{uuid('Tasks rows')}/query",
@@ -220,3 +219,37 @@ def test_meeting_notes_are_read_with_the_blocks_that_they_name(synced):
     installation = synced(served, "api_version: '2026-03-11'")
     (found,) = stored(installation, "page_contents")[top["id"]]["blocks"]
     assert texts(found["children"]) == [("summary", []), ("transcript", [])]
+
+
+def test_people_are_listed_a_day_later_or_when_somebody_unknown_is_named(synced, monkeypatch):
+    known, *_ = (json.loads(row) for row in demo()["notion"]["users"])
+    served = notion(pages=[page("Top")])
+    installation = synced(served)
+
+    def listed() -> bool:
+        return "/v1/users" in paths(installation)
+
+    served.notion.users.upsert({**known, "name": "Renamed"})
+    installation.sync("notion")
+    assert (listed(), stored(installation, "users")[known["id"]]["name"]) == (False, known["name"])
+    # A new colleague, and a guest, whom Notion does not list.
+    for number, is_listed in enumerate((True, False)):
+        person = {**known, "id": uuid(f"person {number}"), "name": "New"}
+        if is_listed:
+            served.notion.users.upsert(person)
+        by = {"object": "user", "id": person["id"]}
+        served.notion.pages.upsert(page(f"Theirs {number}", 500 + number, last_edited_by=by))
+        installation.sync("notion")
+        assert listed()
+        assert (person["id"] in stored(installation, "users")) == is_listed
+        installation.sync("notion")
+        assert not listed()
+    assert stored(installation, "users")[known["id"]]["name"] == "Renamed"
+    served.notion.users.delete(known["id"])
+    installation.sync("notion")
+    assert not listed()
+    a_day_later(monkeypatch)
+    installation.sync("notion")
+    assert listed()
+    retired = "select external_id from raw_notion.users where _dlt_valid_to is not null"
+    assert installation.column(retired) == [known["id"], known["id"]]

@@ -66,7 +66,6 @@ def test_a_second_sync_adds_nothing_and_costs_one_request_per_listing(synced, se
     (done,) = installation.sync("notion")
     assert (done["rows_added"], installation.raw()) == (0, before)
     assert paths(installation) == [
-        "/v1/users",
         "/v1/search",
         "/v1/search",
         f"/v1/data_sources/{uuid('Decisions')}/query",
