@@ -14,6 +14,7 @@
 Cursors: Linear sets `updatedAt` to the millisecond at every change; an overlap of a minute covers
 late commits. Listings come newest first with opaque page cursors: an object that changes during the
 walk moves to the front, past the walk, and is newer than its cursor, so the next run reads it.
+Teams that a probe finds unchanged are not visited (`probe.py`), but once a day.
 Archived and trashed objects are read like any other and carry `archivedAt` and `trashed`; one that
 was deleted for good is absent from the API and found by `reconcile`. What belongs to teams is
 stored of the configured ones only (`scope.py`).
@@ -40,6 +41,7 @@ from dlt_pipelines.ledger import ResourceRun, SyncRun
 from dlt_pipelines.linear.auth import tokens_of
 from dlt_pipelines.linear.graphql import Workspace, query_text
 from dlt_pipelines.linear.history import issue_history
+from dlt_pipelines.linear.probe import is_settled, probe
 from dlt_pipelines.linear.reconcile import reconcile
 from dlt_pipelines.linear.scope import Scope, scope_of, unknown_team
 from dlt_pipelines.pipeline import (
@@ -102,6 +104,8 @@ class _Teams(msgspec.Struct):
 @contextmanager
 def open_container(request: SyncRequest, sync: SyncRun) -> Iterator[Iterable[DltResource]]:
     """The resources of one container: the workspace itself, or one team."""
+    if request.probed:
+        sync.is_settled = is_settled(request.probed, timedelta(seconds=OVERLAP_SECONDS))
     with _client(request) as client:
         workspace, scope = Workspace(client), scope_of(request)
         resources: dict[str, DltResource] = {
@@ -235,6 +239,12 @@ def _client(request: SyncRequest) -> Client:
     )
 
 
+def probe_teams(requests: Sequence[SyncRequest], meter: Meter) -> Mapping[str, bytes]:
+    """What moves in teams of one workspace."""
+    with _client(requests[0]) as client:
+        return probe(client, [request.container for request in requests], meter)
+
+
 def _team_keys(request: SyncRequest) -> Sequence[str]:
     return scope_of(request).keys
 
@@ -246,5 +256,7 @@ LINEAR: Final = SourceType(
     open=open_container,
     check=check,
     reconcile=open_reconciliation,
+    probe=probe_teams,
+    probed_kind="team",
     scope=_team_keys,
 )
