@@ -107,9 +107,7 @@ def listing_of(
     return listing
 
 
-def in_question(
-    collection: Collection, order: str, arguments: Mapping[str, Any]
-) -> list[Json]:
+def in_question(collection: Collection, order: str, arguments: Mapping[str, Any]) -> list[Json]:
     """What a filter may let through: where it names ids, only these are looked at."""
     wanted = ((arguments.get("filter") or {}).get("id") or {}).get("in")
     if wanted is None:
