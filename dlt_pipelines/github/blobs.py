@@ -10,12 +10,15 @@ import hashlib
 import os
 from mimetypes import MimeTypes
 from pathlib import Path, PurePosixPath
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
 import fsspec
 
 from dlt_pipelines.http import NotFoundError, PermanentError
+
+if TYPE_CHECKING:
+    from hashlib import _Hash as Hash
 
 INLINE_BYTES: Final = 1024 * 1024
 # Git's own rule for what is binary.
@@ -35,10 +38,15 @@ _NO_TEXT: Final = ("video/", "audio/", "image/", "font/")
 
 def git_sha(content: bytes, like: str = "") -> str:
     """The hash that git names a blob with: SHA-256 where `like` has 64 digits, else SHA-1."""
-    kind = "sha256" if len(like) == _SHA256_DIGITS else "sha1"
-    return hashlib.new(
-        kind, b"blob %d\0" % len(content) + content, usedforsecurity=False
-    ).hexdigest()
+    digest = git_hash("blob", len(content), like)
+    digest.update(content)
+    return digest.hexdigest()
+
+
+def git_hash(kind: str, size: int, like: str = "") -> Hash:
+    """The hash of a git object of this kind and length, before its content was added."""
+    name = "sha256" if len(like) == _SHA256_DIGITS else "sha1"
+    return hashlib.new(name, f"{kind} {size}\0".encode(), usedforsecurity=False)
 
 
 def verify(sha: str, content: bytes, where: str) -> bytes:

@@ -1,13 +1,14 @@
 """Files of a branch and their contents, whole at first, then what changed.
 
-    GET /repos/{repo}/git/trees/{tree}?recursive=1   → raw_github.files
-    GET /repos/{repo}/tarball/{commit}               → raw_github.blobs   a first read, many changes
-    GET /repos/{repo}/git/blobs/{sha}                → raw_github.blobs   what changed
+    GET /repos/{repo}/tarball/{commit}               → raw_github.files, blobs   a first read
+                                                     → raw_github.blobs          many changes
+    GET /repos/{repo}/git/trees/{tree}?recursive=1   → raw_github.files          what changed
+    GET /repos/{repo}/git/blobs/{sha}                → raw_github.blobs          what changed
 
-A tree's SHA covers all that is in it: an equal one costs no request, two different ones say exactly
-which paths came, changed and went. A path that went is a tombstone, which says where its content
+A tree's SHA covers all that is in it: an archive of which git makes the same SHA is the whole tree,
+an equal tree costs no request, two different ones say exactly which paths came, changed and went. A path that went is a tombstone, which says where its content
 lies now if the file was renamed. Contents are verified against their SHA, whatever brought them:
-archives leave files out (export-ignore) and rewrite others (export-subst).
+archives leave files out (export-ignore) and rewrite others (export-subst); such a tree is asked for.
 
 https://docs.github.com/rest/git/trees, https://docs.github.com/rest/repos/contents#download-a-repository-archive-tar
 """
@@ -16,16 +17,17 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import msgspec
 
-from dlt_pipelines.github.archive import read_archive
+from dlt_pipelines.github.archive import Archive, open_archive
 from dlt_pipelines.github.blobs import BlobStore, verify
 from dlt_pipelines.github.filters import ATTRIBUTES_FILE, Attributes, CodeFilter
 from dlt_pipelines.github.rest import Repository
-from dlt_pipelines.github.trees import Entry, Tree, Trees
+from dlt_pipelines.github.trees import EMPTY_TREES, Entry, Tree, Trees
 from dlt_pipelines.ledger import ResourceRun
 
 # Beyond this many new contents one archive is cheaper than a request for each.
@@ -131,22 +133,31 @@ class _Reading:
         before = CodeFilter.from_text(known.filters) if known and known.filters else self.filter
         if known and known.tree == self.head.tree and before == self.filter:
             return
-        change = self._change(known, before)
-        contents = self._new_contents(change, before)
-        for sha in contents.keys() & seen:
-            del contents[sha]
-        expect(self.run_blobs, len(contents))
-        yield from self._blobs(contents, self._new_rules(change), change)
+        # Of a branch that comes second most contents are known: its tree is less than its archive.
+        is_first = known is None and not seen and self.head.tree not in EMPTY_TREES
+        with self._archive() if is_first else nullcontext() as archive:
+            change = self._change(known, before, archive)
+            contents = self._new_contents(change, before)
+            for sha in contents.keys() & seen:
+                del contents[sha]
+            expect(self.run_blobs, len(contents))
+            yield from self._blobs(contents, self._new_rules(change), change, archive)
         seen.update(contents)
         events = [*self._upserts(change, before), *self._tombstones(change)]
         expect(self.run_files, len(events))
         yield from events
 
-    def _change(self, known: Head | None, before: CodeFilter) -> _Change:
+    def _archive(self) -> AbstractContextManager[Archive]:
+        path = f"{self.repository.root}/tarball/{self.head.commit}"
+        return open_archive(self.repository.client, self.run_blobs, path, self.head.tree)
+
+    def _change(self, known: Head | None, before: CodeFilter, archive: Archive | None) -> _Change:
         trees = Trees(self.repository, self.run_files)
-        old: Tree | None
-        if known is None:
-            old, new = None, trees.read(self.head.tree)
+        old: Tree | None = None
+        if archive and archive.tree is not None:
+            new = archive.tree
+        elif known is None:
+            new = trees.read(self.head.tree)
         else:
             old, new = trees.compare(known.tree, self.head.tree, prune=before == self.filter)
         return _Change(old, new, _keep(old or {}, before), _keep(new, self.filter))
@@ -171,25 +182,31 @@ class _Reading:
         return {sha: path for sha, path in rules.items() if not self.store.exists(sha)}
 
     def _blobs(
-        self, contents: Mapping[str, str], rules: Mapping[str, str], change: _Change
+        self,
+        contents: Mapping[str, str],
+        rules: Mapping[str, str],
+        change: _Change,
+        archive: Archive | None,
     ) -> Iterator[BlobEvent]:
         """Bring in contents and rules; rules go into the store, contents become events."""
         needed = {**rules, **contents}
-        for sha, content in self._fetch(needed, change):
+        for sha, content in self._fetch(needed, change, archive):
             if sha in rules:
                 self.store.put(sha, content)
             if sha in contents:
                 yield BlobEvent(sha, self.store.to_blob(contents[sha], sha, content))
 
-    def _fetch(self, needed: dict[str, str], change: _Change) -> Iterator[tuple[str, bytes]]:
+    def _fetch(
+        self, needed: dict[str, str], change: _Change, archive: Archive | None
+    ) -> Iterator[tuple[str, bytes]]:
         """The contents that SHAs name, each once, verified, in any order."""
         missing = set(needed)
         if missing and (change.old is None or len(missing) > MOST_SINGLE_BLOBS):
-            path = f"{self.repository.root}/tarball/{self.head.commit}"
             shas = {path: entry.sha for path, entry in change.new.items() if entry.sha in missing}
-            for sha, content in read_archive(self.repository.client, self.run_blobs, path, shas):
-                missing.discard(sha)
-                yield sha, content
+            with nullcontext(archive) if archive else self._archive() as opened:
+                for sha, content in opened.contents(shas):
+                    missing.discard(sha)
+                    yield sha, content
         for sha in sorted(missing, key=lambda sha: needed[sha]):
             yield sha, self._fetch_blob(sha)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from dlt_pipelines.github.blobs import BlobStore, git_sha
 from dlt_pipelines.github.code import BlobEvent, FileEvent, Head, find_renames, read_code
 from dlt_pipelines.github.filters import CodeFilter
 from dlt_pipelines.github.rest import Repository
-from dlt_pipelines.github.trees import Entry
+from dlt_pipelines.github.trees import Entry, Trees
 from dlt_pipelines.http import PermanentError, TransientError
 from include.sandbox import Limits
 from include.sandbox.faults import Fault
@@ -108,7 +109,7 @@ def summary(events: list[FileEvent]) -> dict[str, Any]:
     }
 
 
-def test_a_first_read_takes_one_tree_and_one_archive(git, reader_of):
+def test_a_first_read_takes_one_archive_and_a_tree_where_there_are_submodules(git, reader_of):
     git.write({"README.md": "# Gauge\n", "src/app.py": "print()\n", "copy.md": "# Gauge\n"})
     git.write({"logo.png": b"\x89PNG\0", "empty": "", "tool": "#!/bin/sh\n", "big.txt": "x" * 99})
     (git.path / "tool").chmod(0o755)
@@ -118,7 +119,7 @@ def test_a_first_read_takes_one_tree_and_one_archive(git, reader_of):
     commit = git.commit_index()
     reader = reader_of(git)
     files, blobs = reader.read(max_file_size=98)
-    assert reader.asked() == ["/git/trees", "/tarball"]
+    assert reader.asked() == ["/tarball", "/git/trees"]
     rows = [
         ("README.md", "100644", "blob", 8),
         ("big.txt", "100644", "blob", 99),
@@ -151,6 +152,60 @@ def test_a_first_read_takes_one_tree_and_one_archive(git, reader_of):
     assert sorted(blobs.values()) == [b"", b"# Gauge\n", b"#!/bin/sh\n", b"print()\n", b"\x89PNG\0"]
     assert (reader.files.expected_items, reader.blobs.expected_items) == (9, 5)
     assert reader.blobs.meter.bytes_received > 0
+
+
+def test_the_tree_of_an_archive_is_gits_own(git, reader_of):
+    long = "/".join(["a-folder-with-a-long-name"] * 6)
+    git.write({"a.b": "1", "a/b": "2", "a0": "3", f"{long}/file.txt": "4", "ünï/cödé 1.md": "5"})
+    git.write({"tool": "#!/bin/sh\n", "logo.png": b"\x89PNG\0", "empty": ""})
+    git.write({"big": "x" * 3_000_000})
+    (git.path / "tool").chmod(0o755)
+    (git.path / "link.md").symlink_to("a.b")
+    (git.path / "far.md").symlink_to(f"{long}/{long}/file.txt")
+    git.git("add", "--all")
+    commit = git.commit_index()
+    reader = reader_of(git)
+    path, tree = f"/repos/{REPO}/tarball/{commit}", git.sha("HEAD^{tree}")
+    with archive.open_archive(reader.repository.client, reader.blobs, path, tree) as opened:
+        found = opened.tree
+    assert found is not None
+    assert archive.tree_hash(found, tree) == tree
+    assert {name: (entry.mode, entry.sha) for name, entry in found.items()} == git.tree()
+    reader.asked()
+    files, blobs = reader.read(max_file_size=4_000_000)
+    assert reader.asked() == ["/tarball"]
+    assert summary(files) == {name: sha for name, (_, sha) in git.tree().items()}
+    assert len(blobs) == 9
+    listed = Trees(reader.repository, reader.files).read(tree)
+    assert found == listed
+
+
+@pytest.mark.parametrize("rule", ["export-ignore", "export-subst"])
+def test_an_archive_that_is_not_the_whole_tree_says_nothing_of_it(git, reader_of, rule):
+    git.commit({"doc/.gitattributes": f"a.txt {rule}\n", "doc/a.txt": "$Format:%H$", "b": "b"})
+    reader = reader_of(git)
+    path, tree = f"/repos/{REPO}/tarball/{git.sha('HEAD')}", git.sha("HEAD^{tree}")
+    with archive.open_archive(reader.repository.client, reader.blobs, path, tree) as opened:
+        assert opened.tree is None
+    reader.asked()
+    files, blobs = reader.read()
+    assert reader.asked() == ["/tarball", "/git/trees", "/git/blobs"]
+    assert summary(files) == {name: sha for name, (_, sha) in git.tree().items()}
+    assert {*blobs.values()} == {b"$Format:%H$", b"b", f"a.txt {rule}\n".encode()}
+
+
+def test_a_name_that_is_no_text_is_left_to_the_listing(git, reader_of):
+    git.commit({"a": "1"})
+    sha = git.tree()["a"][1].encode()
+    line = b"100644 " + sha + b"\tb\xff"
+    subprocess.run(
+        ["git", "-C", git.path, "update-index", "--index-info"], input=line + b"\n", check=True
+    )
+    commit = git.commit_index()
+    reader = reader_of(git)
+    path, tree = f"/repos/{REPO}/tarball/{commit}", git.sha("HEAD^{tree}")
+    with archive.open_archive(reader.repository.client, reader.blobs, path, tree) as opened:
+        assert opened.tree is None
 
 
 def test_an_equal_tree_is_not_asked_for(git, reader_of):
@@ -209,7 +264,7 @@ def test_what_an_archive_leaves_out_or_rewrites_is_fetched_alone(git, reader_of)
     git.commit({".gitattributes": rules, "secret.txt": "s", "version.txt": "$Format:%H$", "a": "a"})
     reader = reader_of(git)
     _, blobs = reader.read()
-    assert reader.asked() == ["/git/trees", "/tarball", "/git/blobs", "/git/blobs"]
+    assert reader.asked() == ["/tarball", "/git/trees", "/git/blobs", "/git/blobs"]
     assert sorted(blobs.values()) == [b"$Format:%H$", b"a", b"s", rules.encode()]
 
 
@@ -298,13 +353,22 @@ def test_files_are_marked_again_when_attributes_change(git, reader_of):
 
 def test_a_truncated_tree_is_read_folder_by_folder(git, reader_of):
     names = [f"{top}/{sub}/{n}" for top in "ab" for sub in "cd" for n in range(3)]
-    git.commit({name: name for name in [*names, "top"]})
+    git.commit({name: name for name in names})
+    git.commit({".gitattributes": "1 export-ignore\n"})
     reader = reader_of(git, github_tree_entries=5)
     files, blobs = reader.read()
     assert summary(files) == {path: sha for path, (_, sha) in git.tree().items()}
-    assert sorted(blobs.values()) == sorted(name.encode() for name in [*names, "top"])
+    assert len(blobs) == len(names) + 1
     # The root; a, which is too long; a/c and a/d; then b in the same way.
-    assert reader.asked() == ["/git/trees"] * (2 + 2 * 4) + ["/tarball"]
+    assert reader.asked() == ["/tarball", *["/git/trees"] * (2 + 2 * 4), *["/git/blobs"] * 4]
+
+
+def test_a_whole_archive_needs_no_listing_however_long_the_tree(git, reader_of):
+    git.commit({f"{n}": "" for n in range(9)})
+    reader = reader_of(git, github_tree_entries=5)
+    files, _ = reader.read()
+    assert summary(files) == {path: sha for path, (_, sha) in git.tree().items()}
+    assert reader.asked() == ["/tarball"]
 
 
 def test_of_truncated_trees_only_folders_that_differ_are_compared(git, reader_of):
@@ -352,7 +416,7 @@ def test_of_truncated_trees_all_is_compared_when_filters_or_attributes_have_chan
 
 
 def test_a_folder_that_github_does_not_list_fails_the_read(git, reader_of):
-    git.commit({f"{n}": "" for n in range(9)})
+    git.commit({".gitattributes": "1 export-ignore\n", **{f"{n}": "" for n in range(9)}})
     reader = reader_of(git, github_tree_entries=5)
     with pytest.raises(PermanentError, match="leaves out more; expected every entry") as failure:
         reader.read()
@@ -390,7 +454,7 @@ def test_an_archive_that_always_breaks_fails_the_read(git, reader_of):
     reader.sandbox.faults.add(Fault(kind="status", path="/tarball", status=502, times=None))
     with pytest.raises(TransientError, match=r"github\.blobs: GET .*/tarball/\w+ answered 502"):
         reader.read()
-    assert reader.asked() == ["/git/trees", *["/tarball"] * 3]
+    assert reader.asked() == ["/tarball"] * 3
 
 
 def test_reading_may_stop_in_the_middle_of_an_archive(git, reader_of):
@@ -398,9 +462,12 @@ def test_reading_may_stop_in_the_middle_of_an_archive(git, reader_of):
     reader = reader_of(git)
     shas = {path: sha for path, (_, sha) in git.tree().items()}
     path = f"/repos/{REPO}/tarball/{git.sha('HEAD')}"
-    contents = archive.read_archive(reader.repository.client, reader.blobs, path, shas)
-    assert git_sha(next(contents)[1]) in shas.values()
-    contents.close()
+    tree = git.sha("HEAD^{tree}")
+    with archive.open_archive(reader.repository.client, reader.blobs, path, tree) as opened:
+        contents = opened.contents(shas)
+        assert git_sha(next(contents)[1]) in shas.values()
+        contents.close()
+        assert {git_sha(content) for _, content in opened.contents(shas)} == {*shas.values()}
     assert reader.asked() == ["/tarball"]
 
 
