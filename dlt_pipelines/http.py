@@ -182,6 +182,8 @@ class Tokens(Protocol):
 
 
 Validators = MutableMapping[str, str]
+# One entry of `errors` in a GraphQL answer.
+GraphQLProblem = Mapping[str, Any]
 
 
 @dataclass
@@ -276,6 +278,7 @@ class Client:
         operation: str | None = None,
         attempts: int | None = None,
         accept_missing: bool = False,
+        accept: Callable[[GraphQLProblem], bool] | None = None,
     ) -> T:
         """Run one GraphQL operation; `errors` beside `data` are never a partial success.
 
@@ -283,6 +286,7 @@ class Client:
             operation: which of several in `query`.
             attempts: instead of the policy's, where the caller can ask for less and try again.
             accept_missing: objects that do not exist (NOT_FOUND) are null in `data`.
+            accept: which errors need not be raised, since the caller minds the null in `data`.
         """
 
         def decode(response: httpx.Response) -> T:
@@ -290,6 +294,8 @@ class Client:
             errors = answer.errors or []
             if accept_missing and all(error.get("type") == "NOT_FOUND" for error in errors):
                 errors = []
+            if accept:
+                errors = [error for error in errors if not accept(error)]
             if errors or bytes(answer.data) == b"null":
                 raise _graphql_error(f"{self.source}.{meter.resource}", errors, response)
             return msgspec.json.decode(answer.data, type=shape)

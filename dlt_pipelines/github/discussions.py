@@ -1,7 +1,7 @@
 """Discussions with their comments and replies, through GraphQL: REST does not have them.
 
 Newest change first, up to the cursor: a comment or reply changes its discussion. There is nothing
-to ask conditionally, so a repository that has discussions costs one point of GraphQL's quota.
+to ask conditionally: the newest come with the repository's listings (`listings`).
 https://docs.github.com/graphql/guides/using-the-graphql-api-for-discussions
 """
 
@@ -16,18 +16,20 @@ import pyarrow as pa
 from dlt.extract import DltResource
 
 from dlt_pipelines.github.graphql import GraphQL, Json
+from dlt_pipelines.github.listings import FIRST_DISCUSSIONS, NEWEST_DISCUSSIONS, Listings
 from dlt_pipelines.github.rest import About, refusable
 from dlt_pipelines.ledger import ResourceRun, SyncRun
 from dlt_pipelines.pipeline import CURSOR, EARLIEST, EVENTS, Cursor, SyncRequest
 from dlt_pipelines.raw_event import to_batches
 
-# Discussions carry comments and these replies: thirty of them are 930 requests by GitHub's count.
-PAGE = 30
-FIRST_PAGE = 5
-
 
 def discussions(
-    graphql: GraphQL, about: About, request: SyncRequest, sync: SyncRun, cursor: Cursor
+    graphql: GraphQL,
+    about: About,
+    listings: Listings,
+    request: SyncRequest,
+    sync: SyncRun,
+    cursor: Cursor,
 ) -> list[DltResource]:
     """The two resources; comments come with the discussions that changed."""
     wants_comments = "discussion_comments" in sync.resources
@@ -40,7 +42,7 @@ def discussions(
         if about.repository.is_empty(run, None) or not about.has(run, "discussions"):
             return
         records: list[bytes] = []
-        for node in refusable(_walk(graphql, run, request, since), run, request):
+        for node in refusable(_walk(graphql, listings, run, request, since), run, request):
             if until and _changed_at(node) >= until:
                 continue
             if wants_comments:
@@ -48,7 +50,7 @@ def discussions(
             kept = {key: value for key, value in node.items() if key != "comments"}
             kept["labels"] = _labels(graphql, run, node)
             records.append(msgspec.json.encode(kept))
-            if len(records) == PAGE:
+            if len(records) == FIRST_DISCUSSIONS:
                 yield from to_batches(records, run, _keys)
                 records = []
         yield from to_batches(records, run, _keys)
@@ -64,23 +66,35 @@ def discussions(
 
 
 def _walk(
-    graphql: GraphQL, run: ResourceRun, request: SyncRequest, since: datetime
+    graphql: GraphQL, listings: Listings, run: ResourceRun, request: SyncRequest, since: datetime
 ) -> Iterator[Json]:
+    most = NEWEST_DISCUSSIONS if since > EARLIEST else FIRST_DISCUSSIONS
+    for page in _pages(graphql, listings, run, request, most):
+        for node in page:
+            if _changed_at(node) < since:
+                return
+            yield node
+
+
+def _pages(
+    graphql: GraphQL, listings: Listings, run: ResourceRun, request: SyncRequest, most: int
+) -> Iterator[list[Json]]:
+    after = None
+    if (first := listings.newest_discussions(run)) is not None:
+        yield first["nodes"]
+        if not first["pageInfo"]["hasNextPage"]:
+            return
+        after = first["pageInfo"]["endCursor"]
     owner, name = request.container.split("/")
-    most = FIRST_PAGE if since > EARLIEST else PAGE
-    pages = graphql.walk(
+    yield from graphql.walk(
         run,
         "discussions",
         "Discussions",
         {"owner": owner, "name": name},
         lambda data: data["repository"]["discussions"],
         most,
+        after,
     )
-    for page in pages:
-        for node in page:
-            if _changed_at(node) < since:
-                return
-            yield node
 
 
 def read_comments(graphql: GraphQL, run: ResourceRun, discussion: Json) -> list[Json]:

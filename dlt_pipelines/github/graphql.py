@@ -14,7 +14,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from dlt_pipelines.http import Client, HeadwaterError, PermanentError, TransientError
+from dlt_pipelines.http import (
+    Client,
+    GraphQLProblem,
+    HeadwaterError,
+    PermanentError,
+    TransientError,
+)
 from dlt_pipelines.ledger import ResourceRun
 
 Json = dict[str, Any]
@@ -73,6 +79,7 @@ class GraphQL:
         *,
         can_ask_less: bool = False,
         accept_missing: bool = False,
+        accept: Callable[[GraphQLProblem], bool] | None = None,
     ) -> Json:
         """The `data` of one operation of a document."""
         return self.client.graphql(
@@ -84,6 +91,7 @@ class GraphQL:
             operation=operation,
             attempts=1 if can_ask_less else None,
             accept_missing=accept_missing,
+            accept=accept,
         )
 
     def nodes(
@@ -125,9 +133,10 @@ class GraphQL:
         variables: Mapping[str, Any],
         connection: Callable[[Json], Json],
         most: int = MOST,
+        after: str | None = None,
     ) -> Iterator[list[Json]]:
-        """The pages of a connection of the top level."""
-        size, after = PageSize(most), None
+        """The pages of a connection of the top level, from the cursor `after` on."""
+        size = PageSize(most)
         while True:
             try:
                 data = self.ask(

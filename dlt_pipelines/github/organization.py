@@ -1,10 +1,11 @@
 """The organization that owns repositories: itself, its teams, and who is in them.
 
-    GET /orgs/{org}        → raw_github.organizations   complete, versioned
-    GraphQL, teams.graphql → raw_github.teams           complete, versioned
+    GraphQL, teams.graphql → raw_github.organizations   complete, versioned
+                           → raw_github.teams           complete, versioned
                            → raw_github.team_members    complete, versioned
 
-Teams and members are one GraphQL request; who left a team is retired.
+All three are one GraphQL request; who left a team is retired. A token that may not read teams may
+read the organization all the same: `GET /orgs/{org}` then shows it.
 https://docs.github.com/rest/orgs, https://docs.github.com/graphql/reference/objects#team
 """
 
@@ -12,13 +13,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
 import msgspec
 from dlt.extract import DltResource
 
 from dlt_pipelines.github.graphql import GraphQL, Json
-from dlt_pipelines.github.rest import Repository, State, listed
-from dlt_pipelines.http import Client, NotFoundError
+from dlt_pipelines.github.listings import node_keys
+from dlt_pipelines.github.rest import Repository, State, forget, listed, news
+from dlt_pipelines.http import Client, HeadwaterError, NotFoundError
 from dlt_pipelines.ledger import ResourceRun, SyncRun
 from dlt_pipelines.pipeline import SyncRequest
 
@@ -29,9 +32,20 @@ TEAMS_PAGE = 50
 def open_organization(client: Client, request: SyncRequest, sync: SyncRun) -> list[DltResource]:
     """The resources of an organization."""
     owner = Repository(client, request.container, f"/orgs/{request.container}")
+    wants_teams = {"teams", "team_members"} & sync.resources.keys()
     teams = _Teams(GraphQL(client), request.container)
 
-    def organization(run: ResourceRun, state: State | None) -> Iterator[msgspec.Raw] | None:
+    def organization(run: ResourceRun, state: State | None) -> Iterator[Any] | None:
+        try:
+            found = teams.organization(run) if wants_teams else None
+        except HeadwaterError as error:
+            if error.code in ("rate_limited", "unauthorized"):
+                raise
+            found = None  # Whatever is wrong with the teams is said of them.
+        if found is not None:
+            return news([found], state)
+        if "digest" in (state or {}):  # Last read by other means: no ETag says what is known now.
+            forget(state)
         try:
             page = owner.get_if_changed(
                 run, "", msgspec.Raw, None, state if state is not None else {}
@@ -47,7 +61,7 @@ def open_organization(client: Client, request: SyncRequest, sync: SyncRun) -> li
 
     emptiness = f"organization(login: {request.container}): no teams"
     return [
-        listed("organizations", request, sync, organization, _node_keys, "never empty"),
+        listed("organizations", request, sync, organization, node_keys, "never empty"),
         listed("teams", request, sync, lambda run, _: teams.rows(run), _id_keys, emptiness),
         listed(
             "team_members", request, sync, lambda run, _: teams.members(run), _id_keys, emptiness
@@ -62,6 +76,13 @@ class _Teams:
         self._graphql = graphql
         self._owner = owner
         self._found: list[Json] | None = None
+        self._organization: Json | None = None
+        self._failure: HeadwaterError | None = None
+
+    def organization(self, run: ResourceRun) -> bytes:
+        """The organization itself."""
+        self._read(run)
+        return msgspec.json.encode(self._organization)
 
     def rows(self, run: ResourceRun) -> Iterator[bytes]:
         for team in self._read(run):
@@ -76,19 +97,28 @@ class _Teams:
                 yield msgspec.json.encode(member)
 
     def _read(self, run: ResourceRun) -> list[Json]:
+        if self._failure:
+            raise self._failure
         if self._found is None:
             pages = self._graphql.walk(
-                run,
-                "teams",
-                "Teams",
-                {"owner": self._owner},
-                lambda data: data["organization"]["teams"],
-                TEAMS_PAGE,
+                run, "teams", "Teams", {"owner": self._owner}, self._teams_in, TEAMS_PAGE
             )
-            self._found = [
-                {**team, "members": self._members_of(run, team)} for page in pages for team in page
-            ]
+            try:
+                self._found = [
+                    {**team, "members": self._members_of(run, team)}
+                    for page in pages
+                    for team in page
+                ]
+            except HeadwaterError as error:
+                self._failure = error
+                raise
         return self._found
+
+    def _teams_in(self, data: Json) -> Json:
+        """The teams of an answer, which also says what the organization is."""
+        teams: Json = data["organization"].pop("teams")
+        self._organization = data["organization"]
+        return teams
 
     def _members_of(self, run: ResourceRun, team: Json) -> list[Json]:
         return self._graphql.complete(
@@ -102,16 +132,8 @@ class _Teams:
         )
 
 
-class _Node(msgspec.Struct):
-    node_id: str
-
-
 class _Id(msgspec.Struct):
     id: str
-
-
-def _node_keys(record: bytes) -> tuple[str, datetime | None]:
-    return msgspec.json.decode(record, type=_Node).node_id, None
 
 
 def _id_keys(record: bytes) -> tuple[str, datetime | None]:

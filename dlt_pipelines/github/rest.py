@@ -5,6 +5,7 @@ https://docs.github.com/rest/using-the-rest-api/using-pagination-in-the-rest-api
 
 from __future__ import annotations
 
+import hashlib
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -90,6 +91,8 @@ class Repository:
             return None if state and state.get("listed") == 0 else iter(())
         if state is None:
             return self.fetch_all(run, path, query)
+        if "digest" in state:  # Last read by other means: no ETag says what is known now.
+            forget(state)
         first = self.get_if_changed(run, path, list[msgspec.Raw], query, state)
         if first is None:
             etags = state["etags"]
@@ -110,8 +113,7 @@ class Repository:
         """
         if run.resource not in self.empty:
             return False
-        for name in ("etags", "pages"):
-            (state or {}).pop(name, None)
+        forget(state)
         run.meter.requests_saved += 1
         return True
 
@@ -348,8 +350,28 @@ def listed(
         guard_deletions(run, known, gone, confirmed=request.confirm_deletions)
         if request.is_live:
             state["listed"] = run.items_processed
+        else:  # What is remembered of the last live sync is not what is loaded now.
+            forget(state)
 
     return rows()
+
+
+def news(records: list[bytes], state: State | None) -> Iterator[bytes] | None:
+    """The records of a listing that has no ETag; None where they are those that were last read."""
+    if state is None:
+        return iter(records)
+    digest = hashlib.sha256(b"\n".join(records)).hexdigest()
+    if state.get("digest") == digest:
+        return None
+    forget(state)
+    state["digest"] = digest
+    return iter(records)
+
+
+def forget(state: State | None) -> None:
+    """Forget what a listing answered, by whichever way it was read."""
+    for name in ("etags", "pages", "digest"):
+        (state or {}).pop(name, None)
 
 
 @dataclass

@@ -4,8 +4,7 @@ REST, conditional: an answer that has not changed costs no quota.
 
     GET /repos/{repo}                    → raw_github.repositories     complete, versioned
                                          → raw_github.repository_counts  when a count moved
-    GET /repos/{repo}/branches, /tags, /releases, /labels, /milestones, /collaborators
-                                         → raw_github.branches, …      complete, versioned
+    GET /repos/{repo}/releases           → raw_github.releases         complete, versioned
     GET /repos/{repo}/issues             → raw_github.issues           since; pull requests too
     GET /repos/{repo}/issues/comments    → raw_github.issue_comments   since
     GET /repos/{repo}/pulls/comments     → raw_github.review_comments  since
@@ -14,13 +13,14 @@ REST, conditional: an answer that has not changed costs no quota.
     GET /repos/{repo}/commits, /compare  → raw_github.commits          by SHA range
     GET /repos/{repo}/actions/runs       → raw_github.workflow_runs    newest first, a month back
     GET /repos/{repo}/deployments        → raw_github.deployments      newest first, a month back
-    GET /repos/{repo}/git/trees, /tarball, /git/blobs
+    GET /repos/{repo}/tarball, /git/trees, /git/blobs
                                          → raw_github.files, blobs     by comparing trees
 
 GraphQL (`queries/`), a hundred changed objects in a request: pull_request_details,
 pull_request_files, pull_request_commits, reviews, review_threads, workflow_jobs,
-deployment_statuses, discussions, discussion_comments, teams, team_members. Git itself, which costs
-no quota: wiki_pages, commit_files.
+deployment_statuses. The complete listings branches, tags, labels, milestones and collaborators in
+one request, with the newest discussions and discussion_comments; organizations, teams and
+team_members in another. Git itself, which costs no quota: wiki_pages, commit_files.
 
 Cursors: GitHub sets `updated_at` at every change of an object; it can be trusted within a minute of
 replication lag, hence the overlap. Commits are walked by SHA, since a commit's date is its author's
@@ -49,6 +49,7 @@ from dlt_pipelines.github.code_resources import code_resources
 from dlt_pipelines.github.commits import Heads, commits_within, walk_commits
 from dlt_pipelines.github.discussions import discussions
 from dlt_pipelines.github.graphql import GraphQL
+from dlt_pipelines.github.listings import Listings, node_keys
 from dlt_pipelines.github.nested import Nested, Together
 from dlt_pipelines.github.organization import open_organization
 from dlt_pipelines.github.probe import Facts, probe
@@ -143,6 +144,7 @@ def open_repository(client: Client, request: SyncRequest, sync: SyncRun) -> list
     about = About(repository, request.is_live)
     whole = repositories(about, sync.account("repositories"))
     together = Together(graphql)
+    listings = Listings(graphql, about, request, sync)
     pulls = pull_requests(repository, request, sync.account("pull_requests"))
     jobs = parts.workflow_jobs(together, sync, request.is_live)
     statuses = parts.deployment_statuses(together, sync, request.is_live)
@@ -151,12 +153,8 @@ def open_repository(client: Client, request: SyncRequest, sync: SyncRun) -> list
     return [
         whole,
         whole | repository_counts(sync.account("repository_counts"), request.is_live),
-        listing("branches", repository, request, sync, "/branches", _name_keys),
-        listing("tags", repository, request, sync, "/tags", _name_keys),
-        listing("releases", repository, request, sync, "/releases", _node_keys),
-        listing("labels", repository, request, sync, "/labels", _node_keys),
-        listing("milestones", repository, request, sync, "/milestones", _node_keys, state="all"),
-        listing("collaborators", repository, request, sync, "/collaborators", _node_keys),
+        listing("releases", repository, request, sync, "/releases", node_keys),
+        *listings.resources(),
         updated("issues", repository, sync, request, "/issues", state="all"),
         updated("issue_comments", repository, sync, request, "/issues/comments"),
         updated("review_comments", repository, sync, request, "/pulls/comments"),
@@ -167,7 +165,7 @@ def open_repository(client: Client, request: SyncRequest, sync: SyncRun) -> list
         *jobs.resources(runs),
         deployments,
         *statuses.resources(deployments),
-        *discussions(graphql, about, request, sync, request.cursor(OVERLAP_SECONDS)),
+        *discussions(graphql, about, listings, request, sync, request.cursor(OVERLAP_SECONDS)),
         commits(repository, sync.account("commits"), request, heads),
         *code_resources(repository, about, request, sync, heads),
     ]
@@ -358,10 +356,6 @@ class _Numbered(msgspec.Struct):
     updated_at: datetime
 
 
-class _Name(msgspec.Struct):
-    name: str
-
-
 class _Run(msgspec.Struct):
     created_at: datetime
     status: str | None = None
@@ -392,18 +386,9 @@ class _Stamped(msgspec.Struct):
 
 
 _decode_node = msgspec.json.Decoder(_Node).decode
-_decode_name = msgspec.json.Decoder(_Name).decode
 _decode_stamped = msgspec.json.Decoder(_Stamped).decode
 _decode_event = msgspec.json.Decoder(_Event).decode
 _decode_commit = msgspec.json.Decoder(_Commit).decode
-
-
-def _node_keys(record: bytes) -> tuple[str, datetime | None]:
-    return _decode_node(record).node_id, None
-
-
-def _name_keys(record: bytes) -> tuple[str, datetime | None]:
-    return _decode_name(record).name, None
 
 
 def _observed_keys(record: bytes) -> tuple[str, datetime | None]:

@@ -42,11 +42,16 @@ WIDE_INT.name = "Int"
 
 @dataclass(frozen=True)
 class Asked:
-    """What a resolver knows beyond its object: who asks, and what the query costs."""
+    """What a resolver knows beyond its object: who asks, and what the query costs.
+
+    `check_permission` refuses a field for which REST has this path.
+    """
 
     nodes: Nodes
     budget: Budget
     price: Price
+    may_push: bool
+    check_permission: Callable[[str], None]
 
 
 def field(*names: str) -> Callable[[Resolver], Resolver]:

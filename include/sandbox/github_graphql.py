@@ -32,6 +32,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from include.sandbox import (  # noqa: F401 (each registers the resolvers of some types)
+    github_access_fields,
     github_activity_fields,
     github_issue_fields,
     github_organization_fields,
@@ -114,7 +115,14 @@ class GitHubGraphQL:
             )
         budget.spend(min(price.points, budget.remaining))
         nodes = Nodes(self._workspace, lambda repository: self._access.sees(token, repository))
-        return to_response(query.execute(Asked(nodes, budget, price)))
+        asked = Asked(
+            nodes,
+            budget,
+            price,
+            self._access.may_push(token),
+            lambda path: self._check_permission(path, token),
+        )
+        return to_response(query.execute(asked))
 
     def _is_permitted(self, token: str) -> bool:
         try:
@@ -122,6 +130,18 @@ class GitHubGraphQL:
         except RefusedError:
             return False
         return True
+
+    def _check_permission(self, path: str, token: str) -> None:
+        """Refuse a field as REST refuses what lists the same.
+
+        Raises:
+            ApiError: `Workspace.forbid` named this path.
+        """
+        try:
+            self._access.check_permission(path, token)
+        except RefusedError as refused:
+            message = msgspec.json.decode(refused.response.body)["message"]
+            raise ApiError("FORBIDDEN", message) from None
 
 
 class QueryError(Exception):

@@ -184,6 +184,7 @@ def deployments(
 @listed("Repository.labels")
 def labels(thing: Thing, info: GraphQLResolveInfo, **page: Any) -> Items:
     """Labels in the order in which they were made."""
+    info.context.check_permission(f"/repos/{thing.home.name}/labels")
     return all_of(thing, thing.home.labels, "Label", {"field": "ID", "direction": "ASC"})
 
 
@@ -192,6 +193,7 @@ def milestones(
     thing: Thing, info: GraphQLResolveInfo, states: Sequence[str] | None = None, **page: Any
 ) -> Items:
     """Milestones by number."""
+    info.context.check_permission(f"/repos/{thing.home.name}/milestones")
     order = {"field": "NUMBER", "direction": "ASC"}
     found = all_of(thing, thing.home.milestones, "Milestone", order)
     return narrowed(found, lambda row: row["state"].upper() in states) if states else found
