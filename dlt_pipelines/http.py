@@ -103,6 +103,12 @@ class AuthError(HeadwaterError):
     code = "unauthorized"
 
 
+class HiddenError(AuthError):
+    """A GraphQL query that was understood, and is refused for want of a permission."""
+
+    code = "forbidden"
+
+
 @dataclass(slots=True)
 class Meter:
     """What reading one resource cost; waits in seconds, sizes in bytes.
@@ -544,9 +550,7 @@ def _graphql_error(
     if any("Something went wrong" in str(e.get("message")) and not e.get("type") for e in errors):
         return TransientError(where, what, "an answer in time", "run again", code="timeout")
     if kinds & {"FORBIDDEN", "INSUFFICIENT_SCOPES"}:
-        return AuthError(
-            where, what, "permission to read", "grant it to the token", code="forbidden"
-        )
+        return HiddenError(where, what, "permission to read", "grant it to the token")
     if kinds == {"NOT_FOUND"}:
         return NotFoundError(
             where, what, "an existing object", "check its name, and that the token may see it"

@@ -64,6 +64,22 @@ one login.
     coalesce({{ bot }}.id, 'bot:' || {{ bot }}.type)
 {%- endmacro %}
 
+{#-
+The same of an account in a row of either API: `node_id` is REST's. A typename says it is GraphQL's.
+-#}
+{% macro github_account(account, role) -%}
+    coalesce({{ account }}.node_id, {{ account }}.id) as {{ role }}_id,
+    if(
+        {{ account }}.__typename = 'Bot' and not ends_with({{ account }}.login, '[bot]'),
+        {{ account }}.login || '[bot]',
+        {{ account }}.login
+    ) as {{ role }}_login,
+    coalesce(
+        {{ account }}.__typename = 'Bot',
+        {{ account }}.type = 'Bot' or ends_with({{ account }}.login, '[bot]')
+    ) as is_{{ role }}_bot
+{%- endmacro %}
+
 {#- The trailing number of an API URL: `…/issues/12` → 12. -#}
 {% macro number_of_url(url) -%}
     try_cast(regexp_extract({{ url }}, '/(\d+)$', 1) as bigint)

@@ -30,9 +30,7 @@ _PIECE_BYTES: Final = 1024 * 1024
 
 
 @contextmanager
-def open_archive(
-    client: Client, run: ResourceRun, path: str, tree_sha: str
-) -> Iterator[Archive]:
+def open_archive(client: Client, run: ResourceRun, path: str, tree_sha: str) -> Iterator[Archive]:
     """The archive of a commit whose tree is `tree_sha`; asked for again where it is broken.
 
     Raises:
@@ -123,9 +121,7 @@ def tree_hash(tree: Tree, like: str, folders: set[str] | frozenset[str] = frozen
     return _hash_of(below[""], like)
 
 
-def _make(
-    below: dict[str, dict[str, tuple[str, str]]], folder: str
-) -> dict[str, tuple[str, str]]:
+def _make(below: dict[str, dict[str, tuple[str, str]]], folder: str) -> dict[str, tuple[str, str]]:
     """A folder's entries; those above it are made too."""
     place = folder
     while place not in below:

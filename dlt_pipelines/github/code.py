@@ -6,9 +6,10 @@
     GET /repos/{repo}/git/blobs/{sha}                → raw_github.blobs          what changed
 
 A tree's SHA covers all that is in it: an archive of which git makes the same SHA is the whole tree,
-an equal tree costs no request, two different ones say exactly which paths came, changed and went. A path that went is a tombstone, which says where its content
-lies now if the file was renamed. Contents are verified against their SHA, whatever brought them:
-archives leave files out (export-ignore) and rewrite others (export-subst); such a tree is asked for.
+an equal tree costs no request, two different ones say exactly which paths came, changed and went. A
+path that went is a tombstone, which says where its content lies now if the file was renamed.
+Contents are verified against their SHA, whatever brought them: archives leave files out
+(export-ignore) and rewrite others (export-subst), and then the tree is asked for.
 
 https://docs.github.com/rest/git/trees, https://docs.github.com/rest/repos/contents#download-a-repository-archive-tar
 """
@@ -17,7 +18,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -28,6 +29,7 @@ from dlt_pipelines.github.blobs import BlobStore, verify
 from dlt_pipelines.github.filters import ATTRIBUTES_FILE, Attributes, CodeFilter
 from dlt_pipelines.github.rest import Repository
 from dlt_pipelines.github.trees import EMPTY_TREES, Entry, Tree, Trees
+from dlt_pipelines.http import NotFoundError
 from dlt_pipelines.ledger import ResourceRun
 
 # Beyond this many new contents one archive is cheaper than a request for each.
@@ -135,7 +137,11 @@ class _Reading:
             return
         # Of a branch that comes second most contents are known: its tree is less than its archive.
         is_first = known is None and not seen and self.head.tree not in EMPTY_TREES
-        with self._archive() if is_first else nullcontext() as archive:
+        with ExitStack() as stack:
+            archive = None
+            if is_first:
+                with suppress(NotFoundError):  # The listing has the last word on what there is.
+                    archive = stack.enter_context(self._archive())
             change = self._change(known, before, archive)
             contents = self._new_contents(change, before)
             for sha in contents.keys() & seen:

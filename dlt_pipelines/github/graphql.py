@@ -116,7 +116,7 @@ class GraphQL:
                     accept_missing=True,
                 )
             except HeadwaterError as error:
-                if not _is_too_much(error) or len(batch) == 1:
+                if not is_too_much(error) or len(batch) == 1:
                     raise
                 size.now = len(batch)
                 size.shrink()
@@ -147,7 +147,7 @@ class GraphQL:
                     can_ask_less=size.now > 1,
                 )
             except HeadwaterError as error:
-                if not _is_too_much(error) or size.now == 1:
+                if not is_too_much(error) or size.now == 1:
                     raise
                 size.shrink()
                 continue
@@ -194,7 +194,7 @@ class GraphQL:
         return rows
 
 
-def _is_too_much(error: HeadwaterError) -> bool:
+def is_too_much(error: HeadwaterError) -> bool:
     """Whether asking for less may help: a timeout, a 5xx, or more nodes than GitHub allows."""
     if isinstance(error, TransientError):
         return error.code != "rate_limited"

@@ -3,9 +3,9 @@
     listings.graphql   → raw_github.branches, tags, labels, milestones, collaborators
 
 The newest discussions come along. A listing that is longer than its first page is read on. What
-GraphQL does not show (a field that the token may not see, too much work, a server that does not
-know the field) is listed by REST, which then has the last word: what it refuses is refused. Rows
-are the objects of whichever API they came from; external ids are the same in both.
+GraphQL refuses the token is asked of REST, which has the last word: the permissions of both are not
+quite the same. Rows are the objects of whichever API they came from, their external ids are the
+same in both; a failure that may pass is no reason to ask the other one.
 
 https://docs.github.com/graphql/reference/objects#repository
 """
@@ -22,9 +22,9 @@ import dlt
 import msgspec
 from dlt.extract import DltResource
 
-from dlt_pipelines.github.graphql import GraphQL, Json
+from dlt_pipelines.github.graphql import GraphQL, Json, is_too_much
 from dlt_pipelines.github.rest import About, Params, State, listed, news
-from dlt_pipelines.http import GraphQLProblem, HeadwaterError, TransientError
+from dlt_pipelines.http import GraphQLProblem, HeadwaterError, HiddenError
 from dlt_pipelines.ledger import ResourceRun, SyncRun
 from dlt_pipelines.pipeline import SyncRequest
 from dlt_pipelines.raw_event import ReadKeys
@@ -32,8 +32,6 @@ from dlt_pipelines.raw_event import ReadKeys
 # Discussions carry comments and these replies: thirty of them are 930 requests by GitHub's count.
 FIRST_DISCUSSIONS: Final = 30
 NEWEST_DISCUSSIONS: Final = 5
-# REST may answer these no better.
-_NO_USE: Final = ("rate_limited", "unauthorized")
 
 
 @dataclass(frozen=True)
@@ -112,9 +110,7 @@ class Listings:
         names = self.sync.resources.keys() - self.about.repository.empty
         return [name for name in LISTINGS if name in names]
 
-    def _fetch(
-        self, name: str, run: ResourceRun, state: State | None
-    ) -> Iterator[Any] | None:
+    def _fetch(self, name: str, run: ResourceRun, state: State | None) -> Iterator[Any] | None:
         """Every record of a listing; None where none has changed since it was last read."""
         repository = self.about.repository
         if repository.is_empty(run, state):
@@ -136,40 +132,58 @@ class Listings:
         return records
 
     def _ask(self, run: ResourceRun) -> Json:
-        """What GraphQL says of the repository; nothing where it does not."""
+        """What GraphQL shows of the repository; nothing where it refuses the request."""
         if self._found is None:
-            self._found = self._ask_once(run)
+            self._found = self._read(run)
         return self._found
 
-    def _ask_once(self, run: ResourceRun) -> Json:
+    def _read(self, run: ResourceRun) -> Json:
+        """All that is wanted at once; where that is too much, each listing by itself."""
+        lists = self._wanted
+        together = [[*lists, "discussions"]] if self._has_discussions() else []
+        for names in (*together, lists):
+            try:
+                return self._request(run, names, can_ask_less=True)
+            except HeadwaterError as error:
+                is_hidden = isinstance(error, HiddenError)
+                if is_hidden and "discussions" not in names:
+                    return {}
+                if not is_hidden and not is_too_much(error):
+                    raise
+        found: Json = {}
+        for name in lists:
+            found |= self._request(run, [name], can_ask_less=False)
+        return found
+
+    def _request(self, run: ResourceRun, names: list[str], *, can_ask_less: bool) -> Json:
         owner, name = self.request.container.split("/")
         variables: Json = {"owner": owner, "name": name, "first": self._first_discussions()}
-        variables |= {listing: listing in self._wanted for listing in LISTINGS}
-        for with_discussions in dict.fromkeys((self._has_discussions(), False)):
-            try:
-                data = self.graphql.ask(
-                    run,
-                    "listings",
-                    "Listings",
-                    {**variables, "discussions": with_discussions},
-                    can_ask_less=True,
-                    accept=_leaves_null,
-                )
-            except HeadwaterError as error:
-                if error.code in _NO_USE:
-                    raise
-                if not isinstance(error, TransientError):
-                    return {}
-            else:
-                repository: Json = data["repository"]
-                return repository
-        return {}
+        variables |= {kind: kind in names for kind in (*LISTINGS, "discussions")}
+        data = self.graphql.ask(
+            run,
+            "listings",
+            "Listings",
+            variables,
+            can_ask_less=can_ask_less,
+            accept=_leaves_null,
+        )
+        found: Json | None = data["repository"]
+        if found is None:  # A list that is never null was refused, and all that is around it.
+            raise HiddenError(
+                f"github.{run.resource}",
+                f"GraphQL does not show {self.request.container} to the token",
+                "permission to read it",
+                "grant it to the token",
+            )
+        return found
 
     def _has_discussions(self) -> bool:
         if "discussions" not in self.sync.resources:
             return False
         run = self.sync.account("discussions")
-        return run.resource not in self.about.repository.empty and self.about.has(run, "discussions")
+        return run.resource not in self.about.repository.empty and self.about.has(
+            run, "discussions"
+        )
 
     def _first_discussions(self) -> int:
         """As many discussions as are wanted at once: at first all of them, later what is new."""

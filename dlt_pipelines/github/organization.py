@@ -4,8 +4,8 @@
                            → raw_github.teams           complete, versioned
                            → raw_github.team_members    complete, versioned
 
-All three are one GraphQL request; who left a team is retired. A token that may not read teams may
-read the organization all the same: `GET /orgs/{org}` then shows it.
+All three are one GraphQL request; who left a team is retired. Where teams are not wanted (a token
+may not read them), `GET /orgs/{org}` shows the organization.
 https://docs.github.com/rest/orgs, https://docs.github.com/graphql/reference/objects#team
 """
 
@@ -21,7 +21,7 @@ from dlt.extract import DltResource
 from dlt_pipelines.github.graphql import GraphQL, Json
 from dlt_pipelines.github.listings import node_keys
 from dlt_pipelines.github.rest import Repository, State, forget, listed, news
-from dlt_pipelines.http import Client, HeadwaterError, NotFoundError
+from dlt_pipelines.http import Client, NotFoundError
 from dlt_pipelines.ledger import ResourceRun, SyncRun
 from dlt_pipelines.pipeline import SyncRequest
 
@@ -37,16 +37,10 @@ def open_organization(client: Client, request: SyncRequest, sync: SyncRun) -> li
 
     def organization(run: ResourceRun, state: State | None) -> Iterator[Any] | None:
         try:
-            found = teams.organization(run) if wants_teams else None
-        except HeadwaterError as error:
-            if error.code in ("rate_limited", "unauthorized"):
-                raise
-            found = None  # Whatever is wrong with the teams is said of them.
-        if found is not None:
-            return news([found], state)
-        if "digest" in (state or {}):  # Last read by other means: no ETag says what is known now.
-            forget(state)
-        try:
+            if wants_teams:
+                return news([teams.organization(sync.account("teams"))], state)
+            if "digest" in (state or {}):  # No ETag says what is known since.
+                forget(state)
             page = owner.get_if_changed(
                 run, "", msgspec.Raw, None, state if state is not None else {}
             )
@@ -77,7 +71,6 @@ class _Teams:
         self._owner = owner
         self._found: list[Json] | None = None
         self._organization: Json | None = None
-        self._failure: HeadwaterError | None = None
 
     def organization(self, run: ResourceRun) -> bytes:
         """The organization itself."""
@@ -97,21 +90,13 @@ class _Teams:
                 yield msgspec.json.encode(member)
 
     def _read(self, run: ResourceRun) -> list[Json]:
-        if self._failure:
-            raise self._failure
         if self._found is None:
             pages = self._graphql.walk(
                 run, "teams", "Teams", {"owner": self._owner}, self._teams_in, TEAMS_PAGE
             )
-            try:
-                self._found = [
-                    {**team, "members": self._members_of(run, team)}
-                    for page in pages
-                    for team in page
-                ]
-            except HeadwaterError as error:
-                self._failure = error
-                raise
+            self._found = [
+                {**team, "members": self._members_of(run, team)} for page in pages for team in page
+            ]
         return self._found
 
     def _teams_in(self, data: Json) -> Json:

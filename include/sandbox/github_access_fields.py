@@ -7,7 +7,6 @@ from typing import Any, Final
 
 from graphql import GraphQLResolveInfo
 
-
 from include.sandbox.collection import Json
 from include.sandbox.github_connections import ApiError, Items, ordered
 from include.sandbox.github_fields import Asked, field, listed
@@ -92,9 +91,7 @@ def milestone_issues(
     )
     return narrowed(
         found,
-        lambda row: (
-            is_of(thing, row) and (not states or str(row["state"]).upper() in states)
-        ),
+        lambda row: is_of(thing, row) and (not states or str(row["state"]).upper() in states),
     )
 
 
@@ -118,9 +115,7 @@ def is_of(milestone: Thing, row: Json) -> bool:
 
 
 @listed("Organization.repositories")
-def owned(
-    thing: Thing, info: GraphQLResolveInfo, privacy: str | None = None, **page: Any
-) -> Items:
+def owned(thing: Thing, info: GraphQLResolveInfo, privacy: str | None = None, **page: Any) -> Items:
     """The repositories of an organization that the token may see."""
     asked: Asked = info.context
     wanted = {None: (True, False), "PRIVATE": (True,), "PUBLIC": (False,)}[privacy]

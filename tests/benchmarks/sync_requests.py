@@ -22,8 +22,6 @@ PATHS = {
         ("/pulls$", "pull_requests"),
         ("/pulls/comments$", "review_comments"),
         ("/reviews$", "reviews"),
-        ("/labels$", "labels"),
-        ("/milestones$", "milestones"),
         ("/commits$|/compare/", "commits"),
         ("^/repos/[^/]+/[^/]+$", "repositories"),
     ),

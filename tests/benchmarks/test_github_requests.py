@@ -111,8 +111,8 @@ def test_headwater_reads_all_of_the_fleet_and_then_asks_for_no_repository_of_it(
             "discussion_comments",
         )
     }
-    # The probe of all repositories, the organization, and its teams.
-    assert syncs.again == Tally(api=3, not_modified=1, git=0, archives=0, graphql=2)
+    # The probe of all repositories, and the organization with its teams.
+    assert syncs.again == Tally(api=2, not_modified=0, git=0, archives=0, graphql=2)
 
 
 def test_headwater_reads_all_of_a_busy_repository(tmp_path: Path) -> None:

@@ -162,27 +162,95 @@ def fill(raw: RawWarehouse) -> None:
         raw.listing("raw_github", table, container, placed)
     # The same names in another repository are other objects.
     for table in ("branches", "tags", "collaborators", "wiki_pages"):
-        placed = [Event(name, data, at(1), container=ATTIC) for name, data in _LISTINGS[table]]
+        placed = [Event(name, data, at(1), container=ATTIC) for name, data in _LISTINGS[table][:1]]
         raw.listing("raw_github", table, ATTIC, placed)
     raw.load("raw_github", _events())
     raw.load("raw_github", _later_events())
 
 
+def _branch(name: str, rule: dict[str, str] | None, rules: int) -> tuple[str, dict[str, Any]]:
+    target = {"__typename": "Commit", "oid": COMMIT}
+    counted = {"totalCount": rules}
+    return name, {"name": name, "target": target, "refUpdateRule": rule, "rules": counted}
+
+
+def _tag(name: str, target: dict[str, Any]) -> dict[str, Any]:
+    return {"id": f"REF_{name}", "name": name, "target": target}
+
+
+def _collaborator(name: str, permission: str, *roles: str) -> tuple[str, dict[str, Any]]:
+    sources = [{"permission": "READ", "roleName": role} for role in roles] or None
+    account = {"__typename": "User", "id": name, "login": name[2:], "url": "https://github.com/u"}
+    return name, {**account, "permission": permission, "permissionSources": sources}
+
+
 _LISTINGS: Final[dict[str, list[tuple[str, dict[str, Any]]]]] = {
     "repositories": [("R_1", REPOSITORY)],
-    "branches": [("main", {"name": "main", "protected": True, "commit": {"sha": COMMIT}})],
-    "tags": [("v1", {"name": "v1", "node_id": "REF_1", "commit": {"sha": COMMIT}})],
+    # The first of each is a row of REST, the others are GraphQL's.
+    "branches": [
+        ("main", {"name": "main", "protected": True, "commit": {"sha": COMMIT}}),
+        _branch("next", None, 0),
+        _branch("release/1", {"pattern": "release/*"}, 0),
+        _branch("ruled", None, 1),
+    ],
+    "tags": [
+        ("v1", {"name": "v1", "node_id": "REF_1", "commit": {"sha": COMMIT}}),
+        ("v2", _tag("v2", {"__typename": "Commit", "oid": COMMIT})),
+        (
+            "v3",
+            _tag(
+                "v3",
+                {"__typename": "Tag", "oid": "6" * 40}
+                | {"target": {"__typename": "Commit", "oid": COMMIT}},
+            ),
+        ),
+    ],
+    "labels": [
+        ("LA_1", {"id": 1, "node_id": "LA_1", "name": "bug", "color": "d73a4a", "default": True}),
+        (
+            "LA_2",
+            {"id": "LA_2", "name": "tide", "color": "0075ca", "description": "Water"}
+            | {"isDefault": False, "url": "https://github.com/tidewater-labs/gauge/labels/tide"},
+        ),
+    ],
+    "milestones": [
+        (
+            "MI_1",
+            {"id": 1, "node_id": "MI_1", "number": 1, "title": "Ebb", "state": "closed"}
+            | {"html_url": "https://github.com/m/1", "url": "https://api.github.com/m/1"}
+            | {"open_issues": 0, "closed_issues": 4, "creator": ADA, "created_at": text(1)}
+            | {"updated_at": text(2), "due_on": None, "closed_at": text(2)},
+        ),
+        (
+            "MI_2",
+            {"id": "MI_2", "number": 2, "title": "Flood", "description": "High", "state": "OPEN"}
+            | {"url": "https://github.com/m/2", "creator": BOT_ACTOR}
+            | {"openIssues": {"totalCount": 3}, "openPullRequests": {"totalCount": 1}}
+            | {"closedIssues": {"totalCount": 5}, "closedPullRequests": {"totalCount": 2}}
+            | {"createdAt": text(1), "updatedAt": text(2), "dueOn": text(5), "closedAt": None},
+        ),
+    ],
     "releases": [("RE_1", RELEASE)],
     "collaborators": [
         (
             "U_ada",
             {**ADA, "html_url": "https://github.com/ada", "role_name": "write"}
             | {"permissions": {"pull": True, "triage": True, "push": True, "admin": False}},
-        )
+        ),
+        _collaborator("U_boss", "ADMIN", "admin", "reviewer"),
+        _collaborator("U_custom", "WRITE", "write", "reviewer"),
+        _collaborator("U_dora", "TRIAGE"),
     ],
     "wiki_pages": [(str(WIKI_PAGE["path"]), WIKI_PAGE)],
     "organizations": [
-        ("O_1", {"id": 5, "login": OWNER, "name": "Tidewater Labs", "created_at": text(1)})
+        ("O_1", {"id": 5, "login": OWNER, "name": "Tidewater Labs", "created_at": text(1)}),
+        (
+            "O_2",
+            {"id": "O_2", "databaseId": 7, "login": "ebb", "name": "Ebb", "description": "Low"}
+            | {"url": "https://github.com/ebb", "websiteUrl": "https://ebb.example"}
+            | {"location": "Holm", "isVerified": True, "createdAt": text(1)}
+            | {"updatedAt": text(2), "publicRepositories": {"totalCount": 3}},
+        ),
     ],
     "teams": [
         (

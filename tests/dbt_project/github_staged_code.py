@@ -18,6 +18,19 @@ CODE: Final[dict[str, list[dict[str, Any]]]] = {
             "occurred_at": at(1),
             "deleted_at": None,
         },
+        *(
+            {
+                "container": GAUGE,
+                "external_id": name,
+                "branch_name": name,
+                "commit_sha": COMMIT,
+                "is_protected": is_protected,
+                "deletion_reason": None,
+                "occurred_at": at(1),
+                "deleted_at": None,
+            }
+            for name, is_protected in (("next", False), ("release/1", True), ("ruled", True))
+        ),
     ],
     "tags": [
         {
@@ -30,6 +43,19 @@ CODE: Final[dict[str, list[dict[str, Any]]]] = {
             "occurred_at": at(1),
             "deleted_at": None,
         },
+        *(
+            {
+                "container": GAUGE,
+                "external_id": name,
+                "tag_id": f"REF_{name}",
+                "tag_name": name,
+                "commit_sha": COMMIT,
+                "deletion_reason": None,
+                "occurred_at": at(1),
+                "deleted_at": None,
+            }
+            for name in ("v2", "v3")
+        ),
     ],
     "releases": [
         {
@@ -75,6 +101,30 @@ CODE: Final[dict[str, list[dict[str, Any]]]] = {
             "occurred_at": at(1),
             "deleted_at": None,
         },
+        *(
+            {
+                "container": GAUGE,
+                "external_id": f"U_{login}",
+                "person_id": f"U_{login}",
+                "person_login": login,
+                "is_person_bot": False,
+                "person_url": "https://github.com/u",
+                "role_name": role,
+                "is_reader": True,
+                "is_triager": True,
+                "is_writer": rights > 2,
+                "is_maintainer": rights > 3,
+                "is_admin": rights > 4,
+                "deletion_reason": None,
+                "occurred_at": at(1),
+                "deleted_at": None,
+            }
+            for login, role, rights in (
+                ("boss", "admin", 5),
+                ("custom", "reviewer", 3),
+                ("dora", "triage", 2),
+            )
+        ),
     ],
     "wiki_pages": [
         {
@@ -96,6 +146,67 @@ CODE: Final[dict[str, list[dict[str, Any]]]] = {
             "deleted_at": None,
         },
     ],
+    "labels": [
+        {
+            "container": GAUGE,
+            "external_id": external_id,
+            "label_name": name,
+            "color": color,
+            "description": description,
+            "is_default": is_default,
+            "deletion_reason": None,
+            "occurred_at": at(1),
+            "deleted_at": None,
+        }
+        for external_id, name, color, description, is_default in (
+            ("LA_1", "bug", "d73a4a", None, True),
+            ("LA_2", "tide", "0075ca", "Water", False),
+        )
+    ],
+    "milestones": [
+        {
+            "container": GAUGE,
+            "external_id": "MI_1",
+            "creator_id": "U_ada",
+            "creator_login": "ada",
+            "is_creator_bot": False,
+            "title": "Ebb",
+            "description": None,
+            "milestone_url": "https://github.com/m/1",
+            "source_state": "closed",
+            "milestone_number": 1,
+            "open_issue_count": 0,
+            "closed_issue_count": 4,
+            "source_created_at": at(1),
+            "source_updated_at": at(2),
+            "due_at": None,
+            "closed_at": at(2),
+            "deletion_reason": None,
+            "occurred_at": at(1),
+            "deleted_at": None,
+        },
+        {
+            "container": GAUGE,
+            "external_id": "MI_2",
+            "creator_id": "BOT_g",
+            "creator_login": "gauge[bot]",
+            "is_creator_bot": True,
+            "title": "Flood",
+            "description": "High",
+            "milestone_url": "https://github.com/m/2",
+            "source_state": "open",
+            "milestone_number": 2,
+            "open_issue_count": 4,
+            "closed_issue_count": 7,
+            "source_created_at": at(1),
+            "source_updated_at": at(2),
+            "due_at": at(5),
+            "closed_at": None,
+            "deletion_reason": None,
+            "occurred_at": at(1),
+            "deleted_at": None,
+        },
+    ],
     "organizations": [
         {
             "container": OWNER,
@@ -111,6 +222,24 @@ CODE: Final[dict[str, list[dict[str, Any]]]] = {
             "is_verified": False,
             "source_created_at": at(1),
             "source_updated_at": None,
+            "deletion_reason": None,
+            "occurred_at": at(1),
+            "deleted_at": None,
+        },
+        {
+            "container": OWNER,
+            "external_id": "O_2",
+            "login": "ebb",
+            "organization_name": "Ebb",
+            "description": "Low",
+            "organization_url": "https://github.com/ebb",
+            "website_url": "https://ebb.example",
+            "location": "Holm",
+            "organization_number": 7,
+            "public_repository_count": 3,
+            "is_verified": True,
+            "source_created_at": at(1),
+            "source_updated_at": at(2),
             "deletion_reason": None,
             "occurred_at": at(1),
             "deleted_at": None,

@@ -134,25 +134,21 @@ def test_a_second_sync_adds_nothing_and_costs_one_request_per_resource(synced):
     # What hangs on an object that has not changed is not asked for at all.
     asked = synced.asked()
     others = [e.path for e in asked if not e.path.startswith("/repos/")]
-    assert others == ["/graphql", f"/{REPO}.wiki.git/info/refs"]  # Discussions; no quota.
+    # Listings and discussions in one request; git costs no quota.
+    assert others == ["/graphql", f"/{REPO}.wiki.git/info/refs"]
     listed = [e for e in asked if e.path.startswith("/repos/")]
     assert {exchange.status for exchange in listed} == {304}
     assert sorted(exchange.path.removeprefix(f"/repos/{REPO}") for exchange in listed) == [
         "",
         "/actions/runs",
-        "/branches",
-        "/collaborators",
         "/commits",
         "/deployments",
         "/issues",
         "/issues/comments",
         "/issues/events",
-        "/labels",
-        "/milestones",
         "/pulls",
         "/pulls/comments",
         "/releases",
-        "/tags",
     ]
 
 
@@ -236,9 +232,9 @@ def test_one_failing_repository_does_not_hold_up_the_other(sandbox_of, install):
     rows = {"issues": [issue(1)]}
     names = {REPO: rows, "tidewater-labs/other": {"issues": [issue(2)]}}
     installation = install(sandbox_of(github(names)))
-    installation.sandbox.faults.add(Fault(kind="status", status=422, path="/gauge/branches"))
+    installation.sandbox.faults.add(Fault(kind="status", status=422, path="/gauge/actions/runs$"))
     (failure,) = installation.failing_sync()
-    assert "/repos/tidewater-labs/gauge/branches answered 422" in str(failure)
+    assert "/repos/tidewater-labs/gauge/actions/runs answered 422" in str(failure)
     assert issue_ids(installation) == ["I_2"]
     assert [done["container"] for done in installation.sync()] == [REPO, "tidewater-labs/other"]
     assert sorted(issue_ids(installation)) == ["I_1", "I_2"]
@@ -275,7 +271,7 @@ def test_a_window_reads_exactly_its_interval_and_leaves_the_live_cursor(synced):
     }
     assert synced.cursors("github", REPO) == cursors
     # Listings have no times, so that a window says nothing about them.
-    assert not any(e.path.endswith(("/labels", "/milestones")) for e in synced.asked())
+    assert not any("Listings" in exchange.operations for exchange in synced.asked())
     assert len(current_labels(synced)) == 1
 
 
@@ -318,7 +314,7 @@ def test_reading_reviews_or_pull_requests_alone_loses_none_of_the_other(sandbox_
     assert installation.column("select external_id from raw_github.reviews") == ["PRR_6"]
 
 
-@pytest.mark.parametrize("table, path", [("issues", "/issues$"), ("labels", "/labels$")])
+@pytest.mark.parametrize("table, path", [("issues", "/issues$"), ("labels", "/graphql$")])
 def test_a_record_that_is_listed_twice_is_one_row(sandbox_of, install, table, path):
     installation = install(sandbox_of(gauge()))
     installation.sandbox.faults.add(Fault(kind="duplicate", path=path, times=None))

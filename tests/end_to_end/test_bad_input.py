@@ -66,8 +66,8 @@ CASES = {
         "grant the token in GITHUB_TOKEN read access",
     ),
     "github 404": Case(
-        always("status", status=404, path="/milestones$"),
-        "github.milestones",
+        always("status", status=404, path="/issues/comments$"),
+        "github.issue_comments",
         "not_found",
         "answered 404",
         "check its name, and that the token may see it",
@@ -94,7 +94,7 @@ CASES = {
         "run again; if it persists check base_url and any proxy",
     ),
     "github dropped": Case(
-        always("dropped", path="/labels$"),
+        always("dropped", operation="Listings"),
         "github.labels",
         "connection",
         "RemoteProtocolError",

@@ -288,7 +288,7 @@ sources:
 """
     installation = installed(gauge(), sources=sources)
     installation.sync()
-    assert set(paths(installation)) == {"/issues", "/milestones"}
+    assert set(paths(installation)) == {"/issues", "/graphql"}
 
 
 def test_a_changed_repository_is_a_new_version(installed):

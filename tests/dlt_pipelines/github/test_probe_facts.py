@@ -42,10 +42,21 @@ def repo(installation):
 
 
 def asked(installation, name: str = REPO) -> list[str]:
-    """Paths below a repository that were asked for since the last call."""
-    root = f"/repos/{name}"
-    found = [exchange.path for exchange in installation.asked()]
-    return [path.removeprefix(root) for path in found if path.startswith(root)]
+    """What of a repository was asked for since the last call; listings as REST's paths."""
+    return asked_in(installation.asked(), name)
+
+
+def asked_in(log, name: str = REPO) -> list[str]:
+    """The same of exchanges at hand."""
+    root, found = f"/repos/{name}", []
+    for exchange in log:
+        if exchange.path.startswith(root):
+            found.append(exchange.path.removeprefix(root))
+        elif "Listings" in exchange.operations:
+            variables = json.loads(exchange.request_body)["variables"]
+            if f"{variables['owner']}/{variables['name']}" == name:
+                found += [f"/{kind}" for kind, is_asked in variables.items() if is_asked is True]
+    return found
 
 
 def labels(installation) -> list[tuple[str, bool]]:
@@ -61,10 +72,10 @@ def test_what_a_probe_says_is_empty_is_not_asked_for(installed):
     installation = installed(issues=[issue(1, 10)])
     installation.sync()
     requests = installation.asked()
-    paths = {e.path.removeprefix(f"/repos/{REPO}") for e in requests if REPO in e.path}
+    paths = set(asked_in(requests))
     assert paths & EMPTY == set()
     assert {"/issues", "/issues/events", "/branches", "/actions/runs"} <= paths
-    others = {e.path.removeprefix(f"/repos/{OTHER}") for e in requests if OTHER in e.path}
+    others = set(asked_in(requests, OTHER))
     assert not others & {*EMPTY, "/issues", "/issues/comments", "/issues/events", "/commits"}
 
 

@@ -1,7 +1,10 @@
 {{ config(materialized='table') }}
 
+{#- A row is an object of GraphQL, or of REST for what GraphQL does not show. -#}
 {% set shape = {
     'name': 'VARCHAR', 'protected': 'BOOLEAN', 'commit': {'sha': 'VARCHAR'},
+    'target': {'oid': 'VARCHAR'}, 'refUpdateRule': {'pattern': 'VARCHAR'},
+    'rules': {'totalCount': 'BIGINT'},
 } %}
 
 with listing as (
@@ -16,8 +19,10 @@ renamed as (
     select
         {{ envelope_ids() }},
         record.name as branch_name,
-        record['commit'].sha as commit_sha,
-        coalesce(record.protected, false) as is_protected,
+        coalesce(record.target.oid, record['commit'].sha) as commit_sha,
+        coalesce(record.protected, false)
+        or record.refUpdateRule.pattern is not null
+        or coalesce(record.rules.totalCount > 0, false) as is_protected,
         {{ envelope_times() }}
     from listing
 )

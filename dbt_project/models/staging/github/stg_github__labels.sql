@@ -1,7 +1,9 @@
 {{ config(materialized='table') }}
 
+{#- A row is an object of GraphQL, or of REST for what GraphQL does not show. -#}
 {% set shape = {
     'name': 'VARCHAR', 'color': 'VARCHAR', 'description': 'VARCHAR', 'default': 'BOOLEAN',
+    'isDefault': 'BOOLEAN',
 } %}
 
 with listing as (
@@ -14,7 +16,7 @@ renamed as (
         record.name as label_name,
         record.color as color,
         record.description as description,
-        record['default'] as is_default,
+        coalesce(record.isDefault, record['default']) as is_default,
         {{ envelope_times() }}
     from listing
 )

@@ -1,11 +1,20 @@
 {{ config(materialized='table') }}
 
+{#- A row is an object of GraphQL, or of REST for what GraphQL does not show. -#}
+{% set count = {'totalCount': 'BIGINT'} %}
 {% set shape = {
     'number': 'BIGINT', 'title': 'VARCHAR', 'description': 'VARCHAR', 'state': 'VARCHAR',
-    'html_url': 'VARCHAR', 'open_issues': 'BIGINT', 'closed_issues': 'BIGINT',
-    'creator': {'node_id': 'VARCHAR', 'login': 'VARCHAR', 'type': 'VARCHAR'},
-    'created_at': 'TIMESTAMPTZ', 'updated_at': 'TIMESTAMPTZ',
-    'due_on': 'TIMESTAMPTZ', 'closed_at': 'TIMESTAMPTZ',
+    'url': 'VARCHAR', 'html_url': 'VARCHAR',
+    'open_issues': 'BIGINT', 'closed_issues': 'BIGINT',
+    'openIssues': count, 'openPullRequests': count,
+    'closedIssues': count, 'closedPullRequests': count, 'creator': {
+        'node_id': 'VARCHAR', 'id': 'VARCHAR', 'login': 'VARCHAR',
+        'type': 'VARCHAR', '__typename': 'VARCHAR'
+    },
+    'created_at': 'TIMESTAMPTZ', 'createdAt': 'TIMESTAMPTZ',
+    'updated_at': 'TIMESTAMPTZ', 'updatedAt': 'TIMESTAMPTZ',
+    'due_on': 'TIMESTAMPTZ', 'dueOn': 'TIMESTAMPTZ',
+    'closed_at': 'TIMESTAMPTZ', 'closedAt': 'TIMESTAMPTZ',
 } %}
 
 with listing as (
@@ -15,18 +24,24 @@ with listing as (
 renamed as (
     select
         {{ envelope_ids() }},
-        {{ github_person('record.creator', 'creator') }},
+        {{ github_account('record.creator', 'creator') }},
         record.title as title,
         record.description as description,
-        record.html_url as milestone_url,
-        record.state as source_state,
+        coalesce(record.html_url, record.url) as milestone_url,
+        lower(record.state) as source_state,
         record.number as milestone_number,
-        record.open_issues as open_issue_count,
-        record.closed_issues as closed_issue_count,
-        record.created_at as source_created_at,
-        record.updated_at as source_updated_at,
-        record.due_on as due_at,
-        record.closed_at as closed_at,
+        coalesce(
+            record.openIssues.totalCount + record.openPullRequests.totalCount,
+            record.open_issues
+        ) as open_issue_count,
+        coalesce(
+            record.closedIssues.totalCount + record.closedPullRequests.totalCount,
+            record.closed_issues
+        ) as closed_issue_count,
+        coalesce(record.createdAt, record.created_at) as source_created_at,
+        coalesce(record.updatedAt, record.updated_at) as source_updated_at,
+        coalesce(record.dueOn, record.due_on) as due_at,
+        coalesce(record.closedAt, record.closed_at) as closed_at,
         {{ envelope_times() }}
     from listing
 )

@@ -1,7 +1,14 @@
 {{ config(materialized='table') }}
 
+{#-
+A row is an object of GraphQL, or of REST for what GraphQL does not show. GraphQL has an annotated
+tag as an object of its own, which names the commit or another tag.
+-#}
 {% set shape = {
-    'name': 'VARCHAR', 'node_id': 'VARCHAR', 'commit': {'sha': 'VARCHAR'},
+    'name': 'VARCHAR', 'id': 'VARCHAR', 'node_id': 'VARCHAR',
+    'commit': {'sha': 'VARCHAR'}, 'target': {
+        'oid': 'VARCHAR', 'target': {'oid': 'VARCHAR', 'target': {'oid': 'VARCHAR'}}
+    },
 } %}
 
 with listing as (
@@ -15,9 +22,14 @@ with listing as (
 renamed as (
     select
         {{ envelope_ids() }},
-        record.node_id as tag_id,
+        coalesce(record.node_id, record.id) as tag_id,
         record.name as tag_name,
-        record['commit'].sha as commit_sha,
+        coalesce(
+            record.target.target.target.oid,
+            record.target.target.oid,
+            record.target.oid,
+            record['commit'].sha
+        ) as commit_sha,
         {{ envelope_times() }}
     from listing
 )
