@@ -16,7 +16,8 @@ those whom no listing of accounts knows too. Seen is when the documents were.
             false as is_bot,
             first_seen_at,
             last_seen_at
-        from {{ ref('int_' ~ source_type ~ '__documents') }}
+        from {{ ref('int_headwater__document_readings') }}
+        where source_type = '{{ source_type }}'
         union all by name
         select
             interactions.actor_identity_id,
@@ -24,11 +25,12 @@ those whom no listing of accounts knows too. Seen is when the documents were.
             interactions.is_bot,
             documents.first_seen_at,
             documents.last_seen_at
-        from {{ ref('int_' ~ source_type ~ '__interactions') }} as interactions
-        left join {{ ref('int_' ~ source_type ~ '__documents') }} as documents
+        from {{ ref('int_headwater__interaction_readings') }} as interactions
+        left join {{ ref('int_headwater__document_readings') }} as documents
             on
                 interactions.connection_id = documents.connection_id
                 and interactions.document_id = documents.document_id
+        where interactions.source_type = '{{ source_type }}'
     ) as deeds
     where actor_identity_id is not null
     group by actor_identity_id, connection_id

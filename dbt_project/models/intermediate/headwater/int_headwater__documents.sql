@@ -1,31 +1,26 @@
--- A table, because three things are made of it: what documents say of each other, which
--- names they have, and documents themselves.
-{{ config(materialized='table') }}
-
-with github_documents as (
-    select * from {{ ref('int_github__documents') }}
-),
-
-linear_documents as (
-    select * from {{ ref('int_linear__documents') }}
-),
-
-notion_documents as (
-    select * from {{ ref('int_notion__documents') }}
-),
-
-unite_documents as (
-    select * from github_documents
-    union all by name
-    select * from linear_documents
-    union all by name
-    select * from notion_documents
-),
-
 -- Two connections may read the same object: the newer reading stands for both.
-choose_reading as (
-    select *
-    from unite_documents
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='delete+insert',
+        unique_key='document_id',
+        on_schema_change='fail',
+        pre_hook="{{ delete_absent(
+            ['document_id'], [ref('int_headwater__document_readings')]
+        ) }}",
+    )
+}}
+
+with readings as (
+    select * from {{ ref('int_headwater__document_readings') }}
+),
+
+choose_readings as (
+    select
+        document_id,
+        connection_id,
+        fingerprint
+    from readings
     qualify row_number() over (
         partition by document_id
         order by
@@ -37,11 +32,35 @@ choose_reading as (
     ) = 1
 ),
 
-hash_texts as (
+different_documents as (
+    select * from choose_readings
+    {% if is_incremental() %}
+        anti join {{ this }} using (document_id, connection_id, fingerprint)
+    {% endif %}
+),
+
+describe_documents as (
     select
-        * replace (coalesce(source_id, document_id) as source_id),
-        sha256(coalesce(title, '') || chr(10) || coalesce(body, '')) as content_hash
-    from choose_reading
+        readings.* replace (
+            coalesce(readings.source_id, readings.document_id) as source_id
+        ),
+        {{ slugify('coalesce(readings.source_id, readings.document_id)', 'readings.document_id') }}
+            as base_slug,
+        sha256(
+            coalesce(readings.title, '') || chr(10) || coalesce(readings.body, '')
+        ) as content_hash,
+        sha256(
+            to_json({
+                'state': readings.source_state,
+                'normalized_state': readings.state,
+                'labels': coalesce(list_sort(readings.labels), []),
+                'author': readings.author_identity_id,
+                'people': coalesce(list_sort(readings.people), []),
+                'parent': readings.parent_document_id
+            })::varchar
+        ) as metadata_hash
+    from readings
+    semi join different_documents using (document_id, connection_id)
 )
 
-select * from hash_texts
+select * from describe_documents

@@ -1,11 +1,21 @@
--- A table, not incremental: parent, visibility and slug of a document change without
--- an event of its own. What costs, parsing and rendering, is incremental below.
+-- Parent, visibility, slug and relationships of a document change without an event of
+-- its own, so an incremental build compares every row; texts by their hash.
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='delete+insert',
+        unique_key='document_id',
+        on_schema_change='fail',
+        pre_hook="{{ delete_absent(['document_id'], [ref('int_headwater__documents')]) }}",
+    )
+}}
+
 with documents as (
     select * from {{ ref('int_headwater__documents') }}
 ),
 
-document_relationships as (
-    select * from {{ ref('document_relationships') }}
+relationship_lists as (
+    select * from {{ ref('int_headwater__relationship_lists') }}
 ),
 
 frontmatter as (
@@ -16,43 +26,14 @@ sources as (
     select * from {{ ref('stg_headwater__sources') }}
 ),
 
-list_relationships as (
-    select
-        from_document_id as document_id,
-        {% for category in ['mention', 'graph', 'temporal'] %}
-            list(
-                {
-                    'relation': relation,
-                    'document_id': to_document_id,
-                    'identity_id': to_identity_id,
-                    'raw_reference': raw_reference,
-                    'method': method,
-                    'confidence': confidence
-                }
-                order by relation, reference_key
-            ) filter (where category = '{{ category }}') as {{ category }}
-            {%- if not loop.last %},{% endif %}
-
-        {% endfor %}
-    from document_relationships
-    group by from_document_id
-),
-
-name_slugs as (
-    select
-        *,
-        {{ slugify('source_id', 'document_id') }} as base_slug
+-- The oldest document of a store has the slug itself.
+first_slugs as (
+    select document_id
     from documents
-),
-
-number_slugs as (
-    select
-        *,
-        row_number() over (
-            partition by connection_id, base_slug
-            order by source_created_at asc nulls last, document_id asc
-        ) as slug_number
-    from name_slugs
+    qualify row_number() over (
+        partition by connection_id, base_slug
+        order by source_created_at asc nulls last, document_id asc
+    ) = 1
 ),
 
 describe_documents as (
@@ -68,7 +49,7 @@ describe_documents as (
         documents.body,
         documents.url,
         if(
-            documents.slug_number = 1,
+            first_slugs.document_id is not null,
             documents.base_slug,
             documents.base_slug || '-' || left(sha256(documents.document_id), 8)
         ) as slug,
@@ -80,22 +61,12 @@ describe_documents as (
         documents.author_identity_id,
         documents.source_metadata::json as source_metadata,
         frontmatter.frontmatter::json as frontmatter,
-        to_json({
-            'mentions': coalesce(relationships.mention, []),
-            'graph': coalesce(relationships.graph, []),
-            'temporal': coalesce(relationships.temporal, [])
-        }) as relationships,
+        coalesce(
+            relationship_lists.relationships,
+            '{"mentions":[],"graph":[],"temporal":[]}'::json
+        ) as relationships,
         documents.content_hash,
-        sha256(
-            to_json({
-                'state': documents.source_state,
-                'normalized_state': documents.state,
-                'labels': coalesce(list_sort(documents.labels), []),
-                'author': documents.author_identity_id,
-                'people': coalesce(list_sort(documents.people), []),
-                'parent': documents.parent_document_id
-            })::varchar
-        ) as metadata_hash,
+        documents.metadata_hash,
         case
             when sources.content_visibility = 'public' then 'public'
             when sources.content_visibility = 'mixed' and not documents.is_private
@@ -108,11 +79,16 @@ describe_documents as (
         documents.first_seen_at,
         documents.last_seen_at,
         documents.deleted_at
-    from number_slugs as documents
+    from documents
+    left join first_slugs on documents.document_id = first_slugs.document_id
     left join sources on documents.connection_id = sources.connection_id
-    left join list_relationships as relationships
-        on documents.document_id = relationships.document_id
+    left join relationship_lists
+        on documents.document_id = relationship_lists.document_id
     left join frontmatter on documents.document_id = frontmatter.document_id
+),
+
+different_documents as (
+    {{ different_rows('describe_documents', 'document_id', same=['body']) }}
 )
 
-select * from describe_documents
+select * from different_documents

@@ -1,13 +1,19 @@
-with github_interactions as (
-    select * from {{ ref('int_github__interactions') }}
-),
+-- Whose an interaction is changes without an event of its own: an incremental build
+-- compares every row.
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='delete+insert',
+        unique_key='interaction_id',
+        on_schema_change='fail',
+        pre_hook="{{ delete_absent(
+            ['interaction_id'], [ref('int_headwater__interaction_readings')]
+        ) }}",
+    )
+}}
 
-linear_interactions as (
-    select * from {{ ref('int_linear__interactions') }}
-),
-
-notion_interactions as (
-    select * from {{ ref('int_notion__interactions') }}
+with readings as (
+    select * from {{ ref('int_headwater__interaction_readings') }}
 ),
 
 contact_identities as (
@@ -18,21 +24,13 @@ contacts as (
     select * from {{ ref('contacts') }}
 ),
 
-unite_interactions as (
-    select * from github_interactions
-    union all by name
-    select * from linear_interactions
-    union all by name
-    select * from notion_interactions
-),
-
 -- Two connections may read the same event.
-choose_reading as (
-    select *
-    from unite_interactions
-    qualify row_number() over (
-        partition by interaction_id order by connection_id asc, source_id asc
-    ) = 1
+choose_readings as (
+    select
+        interaction_id,
+        min(connection_id) as connection_id
+    from readings
+    group by interaction_id
 ),
 
 describe_interactions as (
@@ -51,10 +49,15 @@ describe_interactions as (
         interactions.body_raw,
         coalesce(contacts.is_bot, interactions.is_bot) as is_bot,
         interactions.occurred_at
-    from choose_reading as interactions
+    from readings as interactions
+    semi join choose_readings using (interaction_id, connection_id)
     left join contact_identities
         on interactions.actor_identity_id = contact_identities.identity_id
     left join contacts on contact_identities.contact_id = contacts.contact_id
+),
+
+different_interactions as (
+    {{ different_rows('describe_interactions', 'interaction_id') }}
 )
 
-select * from describe_interactions
+select * from different_interactions

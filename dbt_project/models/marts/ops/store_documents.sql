@@ -1,24 +1,10 @@
 -- `documents` keeps one reading of an object that two connections read; which stores it
 -- is in depends on all of them.
-with github_documents as (
+with readings as (
     select
         document_id,
         connection_id
-    from {{ ref('int_github__documents') }}
-),
-
-linear_documents as (
-    select
-        document_id,
-        connection_id
-    from {{ ref('int_linear__documents') }}
-),
-
-notion_documents as (
-    select
-        document_id,
-        connection_id
-    from {{ ref('int_notion__documents') }}
+    from {{ ref('int_headwater__document_readings') }}
 ),
 
 documents as (
@@ -29,20 +15,12 @@ store_sources as (
     select * from {{ ref('store_sources') }}
 ),
 
-unite_readings as (
-    select * from github_documents
-    union all by name
-    select * from linear_documents
-    union all by name
-    select * from notion_documents
-),
-
 place_documents as (
     select
         store_sources.store,
         readings.document_id,
         min(readings.connection_id) as connection_id
-    from unite_readings as readings
+    from readings
     inner join store_sources on readings.connection_id = store_sources.connection_id
     group by store_sources.store, readings.document_id
 ),

@@ -1,0 +1,52 @@
+{#-
+The rows of a relation that the model does not hold in this very form: all of them when it is
+built for the first time or in full. An incremental build compares every row with what was
+built before, so it needs no account of what may have changed, nor of when; what it saves is
+the making and writing of what stays. What `same` names is not compared, since it cannot
+change without a column that is.
+-#}
+{% macro different_rows(relation, key, same=[]) -%}
+    {%- set columns = [] -%}
+    {%- if is_incremental() -%}
+        {%- for column in adapter.get_columns_in_relation(this) -%}
+            {%- if column.name not in same -%}{%- do columns.append(column.name) -%}{%- endif -%}
+        {%- endfor -%}
+    {%- endif -%}
+    select {{ relation }}.*
+    from {{ relation }}
+    {%- if columns %}
+    anti join (
+        select
+            {{ key }},
+            hash({{ columns | join(', ') }}) as fingerprint
+        from {{ this }}
+    ) as built
+        on
+            {{ relation }}.{{ key }} = built.{{ key }}
+            and hash(
+                {%- for column in columns %}
+                {{ relation }}.{{ column }}{{ ',' if not loop.last }}
+                {%- endfor %}
+            ) = built.fingerprint
+    {%- endif %}
+{%- endmacro %}
+
+{#- Before an incremental build: what none of the relations holds any more goes. -#}
+{% macro delete_absent(key, relations) -%}
+    {%- if is_incremental() -%}
+        delete from {{ this }} as built
+        where not exists (
+            select 1
+            from (
+                {%- for relation in relations %}
+                select {{ key | join(', ') }} from {{ relation }}
+                {{ 'union all' if not loop.last }}
+                {%- endfor %}
+            ) as current_rows
+            where
+                {%- for column in key %}
+                {{ 'and ' if not loop.first }}current_rows.{{ column }} = built.{{ column }}
+                {%- endfor %}
+        )
+    {%- endif -%}
+{%- endmacro %}

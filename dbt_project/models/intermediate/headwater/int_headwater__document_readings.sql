@@ -1,0 +1,52 @@
+-- Every build reads all of staging for this, narrow columns and texts alike, and writes
+-- what differs from what it wrote before. So whatever a document takes from others (its
+-- parent, its repository's privacy, a thread's state) needs no account of its own.
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='delete+insert',
+        unique_key=['connection_id', 'document_id'],
+        on_schema_change='fail',
+        pre_hook="{{ delete_absent(['connection_id', 'document_id'], [
+            ref('int_github__documents'),
+            ref('int_linear__documents'),
+            ref('int_notion__documents')
+        ]) }}",
+    )
+}}
+
+with github_documents as (
+    select * from {{ ref('int_github__documents') }}
+),
+
+linear_documents as (
+    select * from {{ ref('int_linear__documents') }}
+),
+
+notion_documents as (
+    select * from {{ ref('int_notion__documents') }}
+),
+
+unite_documents as (
+    select * from github_documents
+    union all by name
+    select * from linear_documents
+    union all by name
+    select * from notion_documents
+),
+
+hash_documents as (
+    select
+        *,
+        hash(unite_documents) as fingerprint
+    from unite_documents
+),
+
+different_documents as (
+    select * from hash_documents
+    {% if is_incremental() %}
+        anti join {{ this }} using (connection_id, document_id, fingerprint)
+    {% endif %}
+)
+
+select * from different_documents
