@@ -96,8 +96,9 @@ item_documents as (
     left join pull_request_details as details
         on
             items.connection_id = details.connection_id
-            and items.external_id = details.external_id
-            and items.document_type = 'pull_request'
+            -- A condition of one side alone would compare every pair of rows.
+            and if(items.document_type = 'pull_request', items.external_id, null)
+            = details.external_id
 ),
 
 comment_documents as (

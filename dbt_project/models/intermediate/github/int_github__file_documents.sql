@@ -51,13 +51,17 @@ describe_files as (
         on
             files.connection_id = repositories.connection_id
             and files.container = repositories.full_name
+    -- As conditions of one side alone these would compare every pair of rows.
     left join blobs
         on
-            files.blob_sha = blobs.external_id
-            and files.file_type != 'submodule'
-            and files.skip_reason is null
-            and not files.is_generated
-            and not files.is_vendored
+            if(
+                files.file_type != 'submodule'
+                and files.skip_reason is null
+                and not files.is_generated
+                and not files.is_vendored,
+                files.blob_sha,
+                null
+            ) = blobs.external_id
 )
 
 select * from describe_files

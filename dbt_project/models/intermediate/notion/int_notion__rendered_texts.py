@@ -31,6 +31,7 @@ COLUMNS = (
     "connection_id, external_id, event_id, _dlt_load_id, container, resource, blocks_json,"
     " notion_markdown"
 )
+KEY = "connection_id, resource, external_id, event_id, _dlt_load_id"
 
 
 def model(dbt: Any, session: Any) -> Any:
@@ -43,7 +44,9 @@ def model(dbt: Any, session: Any) -> Any:
     texts = dbt.ref("int_notion__block_texts")
     query = f"select {COLUMNS} from texts"
     if dbt.is_incremental:
-        query += f" anti join {dbt.this} using (connection_id, resource, external_id, event_id)"
+        # The blocks themselves are read of new versions only.
+        new = f"select {KEY} from texts anti join {dbt.this} using ({KEY})"
+        query += f" semi join ({new}) using ({KEY})"
     rows = texts.query("texts", query)
     batches = iter(lambda: rows.fetchmany(BATCH_ROWS), [])
     return pa.RecordBatchReader.from_batches(SCHEMA, (to_batch(batch) for batch in batches))

@@ -58,10 +58,13 @@ classify_changes as (
     inner join interactions on issues.document_id = interactions.document_id
     left join name_state_types as states
         on
-            interactions.interaction_type = 'state_changed'
-            and issues.connection_id = states.connection_id
+            issues.connection_id = states.connection_id
             and issues.team_key = states.team_key
-            and interactions.to_value = states.state_name
+            and if(
+                interactions.interaction_type = 'state_changed',
+                interactions.to_value,
+                null
+            ) = states.state_name
     where interactions.interaction_type in ('closed', 'reopened', 'state_changed')
 ),
 
