@@ -27,7 +27,14 @@ from rich.table import Table
 from include import demo, steps
 from include.sandbox import Workspace
 from include.settings import ROOT, Settings
-from tests.benchmarks import big_workspaces, contenders, github_readers, peers, sync_requests
+from tests.benchmarks import (
+    big_warehouse,
+    big_workspaces,
+    contenders,
+    github_readers,
+    peers,
+    sync_requests,
+)
 from tests.benchmarks.busy_repository import busy
 from tests.benchmarks.contenders import Clock, Measured
 from tests.benchmarks.github_requests import ReaderError, Syncs, demo_repositories, fleet, measure
@@ -50,9 +57,10 @@ class Sizes:
     repositories: int = 50
     linear_issues: int = 20_000
     notion_pages: int = 3_000
+    events: int = 1_000_000
 
 
-QUICK = Sizes(2_000, 5_000, 500, 100, 1, 3, 500, 50)
+QUICK = Sizes(2_000, 5_000, 500, 100, 1, 3, 500, 50, 50_000)
 
 
 @dataclass(frozen=True)
@@ -300,6 +308,56 @@ def mebibytes(count: int) -> str:
     return f"{count / 2**20:,.0f} MiB"
 
 
+def build_big_warehouse(bench: Benchmark) -> list[Row]:
+    """Full and incremental build of a big warehouse, its size, and the slowest analyses."""
+    folder = fresh(bench.folder / "big_warehouse")
+    count = big_warehouse.generate(folder, bench.sizes.events)
+    big_warehouse.build(folder)  # Parses the project, and makes the schemas.
+    full = big_warehouse.build(folder, "--full-refresh")
+    again = big_warehouse.build(folder)
+    changed = big_warehouse.change(folder, bench.sizes.events)
+    incremental = big_warehouse.build(folder)
+    bytes_of = big_warehouse.sizes(folder)
+    analyses = big_warehouse.time_analyses(folder)
+    kept = big_warehouse.keep(folder)
+    big_warehouse.build(folder, "--full-refresh")
+    differences = big_warehouse.differences(folder, kept)
+    for name, cost in (("full refresh", full), ("incremental", incremental)):
+        slowest = ", ".join(f"{node} {seconds:.1f} s" for node, seconds in cost.slowest)
+        console.print(f"  {name}: {cost}; slowest: {slowest}")
+    what = f"`dbt build` of {count:,} raw events, tests included"
+    by_clock = incremental.seconds / full.seconds
+    by_processor = incremental.processor_seconds / full.processor_seconds
+    size = ", ".join(f"{name} {count / 1e6:,.0f} MB" for name, count in bytes_of.items())
+    return [
+        Row(f"{what}: full refresh", str(full)),
+        Row(f"{what}: nothing has changed", str(again)),
+        Row(f"{what}: after a change of {changed} objects", str(incremental)),
+        Row(
+            "the last beside the full refresh",
+            f"{by_clock:.3f} (of processor time {by_processor:.3f})",
+            "at most 0.1",
+            by_clock <= 0.1,
+        ),
+        Row(
+            "rows of marts in which it differs from a full refresh",
+            ", ".join(f"{table} {rows}" for table, rows in differences.items()) or "none",
+            "none",
+            not differences,
+        ),
+        Row(f"size of the warehouse of {count:,} raw events", size),
+        *(
+            Row(
+                f"analysis {name}, on {big_warehouse.CORES} cores",
+                f"{seconds:.2f} s",
+                "at most 1 s",
+                seconds <= 1,
+            )
+            for name, seconds in list(analyses.items())[:10]
+        ),
+    ]
+
+
 def transform(bench: Benchmark) -> list[Row]:
     """A build in which nothing has changed: dbt alone, the step, and the Airflow task."""
     folder = fresh(bench.folder / "transform")
@@ -353,6 +411,7 @@ BENCHMARKS: dict[str, Callable[[Benchmark], list[Row]]] = {
     "requests": count_requests,
     "github_requests": count_github_requests,
     "big_workspaces": sync_big_workspaces,
+    "big_warehouse": build_big_warehouse,
     "transform": transform,
 }
 

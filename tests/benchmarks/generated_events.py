@@ -77,15 +77,15 @@ class Kind:
 ITEMS: Final = "(hash(n + 1) % $items)::bigint"
 PULLS: Final = "((hash(n + 1) % ($items // 12))::bigint * 12 + (hash(n + 2) % 5)::bigint)"
 LINEAR_ISSUES: Final = "(hash(n + 1) % $linear_issues)::bigint"
-ISSUE: Final = """
-    'number': n // {repositories} + 1, 'title': 'Gauge ' || n || ' ' || left(prose(n), 30),
+ISSUE: Final = f"""
+    'number': n // {REPOSITORIES} + 1, 'title': 'Gauge ' || n || ' ' || left(prose(n), 30),
     'body': remark(n), 'state': if(hash(n) % 4 = 0, 'open', 'closed'),
     'author_association': 'MEMBER', 'user': person(someone(n)),
     'assignees': [person(someone(n + 7))],
     'labels': [{{'name': 'label-' || hash(n) % 20}}, {{'name': 'kind-' || hash(n + 2) % 4}}],
     'draft': false, 'locked': false, 'created_at': written(n), 'updated_at': later(n + version),
     'closed_at': if(hash(n) % 4 = 0, null, later(n))
-""".format(repositories=REPOSITORIES)
+"""
 
 KINDS: Final = {
     "raw_github": (
@@ -103,7 +103,9 @@ KINDS: Final = {
             0.06,
             "if(n % 12 < 5, 'PR_', 'I_') || n",
             "repository(n)",
-            "{" + ISSUE + """,
+            "{"
+            + ISSUE
+            + """,
                 'html_url': web(n) || '/issues/' || n // 40 + 1, 'comments': 3,
                 'pull_request': if(n % 12 < 5, {'url': api(n) || '/pulls/' || n}, null)}""",
         ),
@@ -112,7 +114,9 @@ KINDS: Final = {
             0.06,
             "'PR_' || n",
             "repository(n)",
-            "{" + ISSUE + """, 'html_url': web(n) || '/pull/' || n // 40 + 1,
+            "{"
+            + ISSUE
+            + """, 'html_url': web(n) || '/pull/' || n // 40 + 1,
                 'requested_reviewers': [person(someone(n + 8))],
                 'head': {'ref': 'branch-' || n, 'sha': sha(n), 'repo': null},
                 'base': {'ref': 'main', 'sha': sha(n + 1)}, 'merge_commit_sha': sha(n),
@@ -352,7 +356,8 @@ KINDS: Final = {
             "uuid_of('nc', n)",
             "'tidewater'",
             """{'discussion_id': uuid_of('nd', n), 'rich_text': [{'type': 'text',
-                    'plain_text': remark(n), 'text': {'content': remark(n)}, 'annotations': {'bold': false}}],
+                    'plain_text': remark(n), 'text': {'content': remark(n)},
+                    'annotations': {'bold': false}}],
                 'parent': {'type': 'page_id',
                     'page_id': uuid_of('np', (hash(n) % $notion_pages)::bigint)},
                 'created_by': {'id': uuid_of('nu', someone(n))}, 'created_time': written(n),
@@ -437,8 +442,8 @@ def _insert(
     payload = f"to_json({kind.payload})::varchar"
     if prefix:
         payload = (
-            f"replace(replace({payload}, '\"body\":\"', '\"body\":\"{prefix}'),"
-            f" '\"plain_text\":\"', '\"plain_text\":\"{prefix}')"
+            f'replace(replace({payload}, \'"body":"\', \'"body":"{prefix}\'),'
+            f' \'"plain_text":"\', \'"plain_text":"{prefix}\')'
         )
     when = f"stamp(n) + to_days(version + {increment * 4000})"
     load = f"'{load_id}'" if load_id else f"'1000' || m * {LOADS} // {max(events, 1)}"
@@ -500,9 +505,14 @@ def _tell(raw: RawWarehouse, count: int) -> None:
     with _connect(raw.path) as db:
         for event, details in (
             ("started", "{'mode': 'incremental', 'trigger': 'schedule', 'resources': ['issues']}"),
-            ("extracted", "{'items_processed': n % 90, 'items_succeeded': n % 90,"
-                " 'items_failed': 0, 'requests_made': n % 9, 'is_complete': true,"
-                " 'cursor_after': written(n)}"),
+            (
+                "extracted",
+                (
+                    "{'items_processed': n % 90, 'items_succeeded': n % 90,"
+                    " 'items_failed': 0, 'requests_made': n % 9, 'is_complete': true,"
+                    " 'cursor_after': written(n)}"
+                ),
+            ),
             ("loaded", "{'rows_added': {'issues': n % 90}}"),
         ):
             db.execute(f"""

@@ -34,8 +34,10 @@ class Changes:
         """Listings, and the first objects of every kind."""
         names = [source(name, "github", ["engineering"]) for name in ("github", "mirror")]
         names[0]["content_visibility"] = "mixed"
-        kinds = [source(name, name, ["planning"], content_visibility="public")
-                 for name in ("linear", "notion")]
+        kinds = [
+            source(name, name, ["planning"], content_visibility="public")
+            for name in ("linear", "notion")
+        ]
         self.raw.ledger("sources", names + kinds)
         self.list_containers()
         for _ in range(60):
@@ -104,8 +106,12 @@ class Changes:
         more: dict[str, Any] = (
             {"pull_request": {"url": "…"}}
             if table == "issues"
-            else {"head": {"ref": "fix"}, "base": {"ref": "main"}, "merge_commit_sha": "c" * 40,
-                  "requested_reviewers": [self._person()]}
+            else {
+                "head": {"ref": "fix"},
+                "base": {"ref": "main"},
+                "merge_commit_sha": "c" * 40,
+                "requested_reviewers": [self._person()],
+            }
         )
         self._item(table, f"PR_{repository}_{number}", number, repository, **more)
 
@@ -324,8 +330,15 @@ class Changes:
                 for key in self.random.choice((("ENG",), ("ENG", "OPS")))
             ],
             "users": [
-                (f"l_{who}", {"name": who, "displayName": f"{who}{self.random.randint(0, 1)}",
-                              "email": f"{who}@tidewater.example", "active": True})
+                (
+                    f"l_{who}",
+                    {
+                        "name": who,
+                        "displayName": f"{who}{self.random.randint(0, 1)}",
+                        "email": f"{who}@tidewater.example",
+                        "active": True,
+                    },
+                )
                 for who in ("ada", "bo")
             ],
         }.items():
