@@ -34,19 +34,16 @@ change without a column that is.
 {#- Before an incremental build: what none of the relations holds any more goes. -#}
 {% macro delete_absent(key, relations) -%}
     {%- if is_incremental() -%}
-        delete from {{ this }} as built
-        where not exists (
-            select 1
-            from (
+        delete from {{ this }}
+        where rowid in (
+            select built.rowid
+            from {{ this }} as built
+            anti join (
                 {%- for relation in relations %}
                 select {{ key | join(', ') }} from {{ relation }}
                 {{ 'union all' if not loop.last }}
                 {%- endfor %}
-            ) as current_rows
-            where
-                {%- for column in key %}
-                {{ 'and ' if not loop.first }}current_rows.{{ column }} = built.{{ column }}
-                {%- endfor %}
+            ) as present using ({{ key | join(', ') }})
         )
     {%- endif -%}
 {%- endmacro %}

@@ -40,7 +40,9 @@ create temp macro actor(n) as {{
 }};
 create temp macro sha(n) as left(sha256(n::varchar), 40);
 create temp macro uuid_of(kind, n) as
-    regexp_replace(md5(kind || n), '(.{{8}})(.{{4}})(.{{4}})(.{{4}})(.{{12}})', '\\1-\\2-\\3-\\4-\\5');
+    regexp_replace(
+        md5(kind || n), '(.{{8}})(.{{4}})(.{{4}})(.{{4}})(.{{12}})', '\\1-\\2-\\3-\\4-\\5'
+    );
 create temp macro prose(n) as array_to_string(
     list_transform(range(4 + (hash(n) % 40)::bigint), i ->
         ['the gauge reads', 'after the storm', 'nobody saw why', 'a float is stuck', 'we measured',
@@ -348,7 +350,8 @@ KINDS: Final = {
             """{'last_edited_time': later(n), 'blocks': list_transform(range(3), i -> {
                     'id': uuid_of('nb', n * 3 + i), 'type': 'paragraph', 'paragraph': {
                         'rich_text': [{'type': 'text', 'plain_text': remark(n * 3 + i),
-                            'text': {'content': remark(n * 3 + i)}, 'annotations': {'bold': false}}]}})}""",
+                            'text': {'content': remark(n * 3 + i)},
+                            'annotations': {'bold': false}}]}})}""",
         ),
         Kind(
             "comments",
