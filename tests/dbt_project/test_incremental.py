@@ -12,7 +12,7 @@ from tests.dbt_project.conftest import Dbt, Row, read
 from tests.dbt_project.random_changes import Changes
 from tests.raw_warehouse import RawWarehouse
 
-OVERRIDES = (
+OVERRIDES: tuple[list[tuple[str, str, str, str | None]], ...] = (
     [],
     [("merge", "github:U_ada", "linear:l_bo", None)],
     [("merge", "github:U_ada", "linear:l_ada", None), ("split", "github:bo", "email:x", None)],

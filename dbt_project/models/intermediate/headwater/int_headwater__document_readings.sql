@@ -43,7 +43,7 @@ hash_documents as (
 ),
 
 different_documents as (
-    select * from hash_documents
+    select hash_documents.* from hash_documents
     {% if is_incremental() %}
         anti join {{ this }} using (connection_id, document_id, fingerprint)
     {% endif %}

@@ -33,7 +33,7 @@ choose_readings as (
 ),
 
 different_documents as (
-    select * from choose_readings
+    select choose_readings.* from choose_readings
     {% if is_incremental() %}
         anti join {{ this }} using (document_id, connection_id, fingerprint)
     {% endif %}
@@ -44,8 +44,12 @@ describe_documents as (
         readings.* replace (
             coalesce(readings.source_id, readings.document_id) as source_id
         ),
-        {{ slugify('coalesce(readings.source_id, readings.document_id)', 'readings.document_id') }}
-            as base_slug,
+        {{
+            slugify(
+                'coalesce(readings.source_id, readings.document_id)',
+                'readings.document_id'
+            )
+        }} as base_slug,
         sha256(
             coalesce(readings.title, '') || chr(10) || coalesce(readings.body, '')
         ) as content_hash,

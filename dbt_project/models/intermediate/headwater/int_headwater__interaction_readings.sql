@@ -41,7 +41,7 @@ hash_interactions as (
 ),
 
 different_interactions as (
-    select * from hash_interactions
+    select hash_interactions.* from hash_interactions
     {% if is_incremental() %}
         anti join {{ this }} using (connection_id, interaction_id, fingerprint)
     {% endif %}

@@ -38,7 +38,7 @@ digest_relationships as (
 ),
 
 different_lists as (
-    select * from digest_relationships
+    select digest_relationships.* from digest_relationships
     {% if is_incremental() %}
         anti join {{ this }} using (document_id, digest)
     {% endif %}
