@@ -7,15 +7,19 @@ change without a column that is.
 -#}
 {% macro different_rows(relation, key, same=[]) -%}
     {%- set columns = [] -%}
+    {%- set compared = [] -%}
     {#- The linter knows no adapter. -#}
     {%- if is_incremental() and adapter is defined -%}
         {%- for column in adapter.get_columns_in_relation(this) -%}
-            {%- if column.name not in same -%}{%- do columns.append(column.name) -%}{%- endif -%}
+            {%- if column.name not in same -%}
+                {%- do columns.append(column.name) -%}
+                {%- do compared.append(relation ~ '.' ~ column.name) -%}
+            {%- endif -%}
         {%- endfor -%}
     {%- endif -%}
     select {{ relation }}.*
     from {{ relation }}
-    {%- if columns %}
+    {% if columns %}
     anti join (
         select
             {{ key }},
@@ -24,26 +28,23 @@ change without a column that is.
     ) as built
         on
             {{ relation }}.{{ key }} = built.{{ key }}
-            and hash(
-                {%- for column in columns %}
-                {{ relation }}.{{ column }}{{ ',' if not loop.last }}
-                {%- endfor %}
-            ) = built.fingerprint
-    {%- endif %}
+            and hash({{ compared | join(', ') }}) = built.fingerprint
+    {% endif %}
 {%- endmacro %}
 
 {#- Before an incremental build: what none of the relations holds any more goes. -#}
 {% macro delete_absent(key, relations) -%}
+    {%- set selects = [] -%}
+    {%- for relation in relations -%}
+        {%- do selects.append('select ' ~ key | join(', ') ~ ' from ' ~ relation) -%}
+    {%- endfor -%}
     {%- if is_incremental() -%}
         delete from {{ this }}
         where rowid in (
             select built.rowid
             from {{ this }} as built
             anti join (
-                {%- for relation in relations %}
-                select {{ key | join(', ') }} from {{ relation }}
-                {{ 'union all' if not loop.last }}
-                {%- endfor %}
+                {{ selects | join(' union all ') }}
             ) as present using ({{ key | join(', ') }})
         )
     {%- endif -%}
