@@ -32,8 +32,9 @@ up: $(READY) ## Start Airflow with the DAGs, pools and settings in place
 test: $(READY) ## Run every test; no network beyond loopback
 	@$(BIN)/pytest $(SIDE_BY_SIDE) -m 'not chaos'
 
-chaos: $(READY) ## Run every random schedule of faults and every kill -9 (many minutes)
-	@$(BIN)/pytest -n auto tests/end_to_end/test_faults.py tests/end_to_end/test_kill.py
+chaos: $(READY) ## Run every random schedule of faults and changes, and every kill -9 (many minutes)
+	@$(BIN)/pytest -n auto tests/end_to_end/test_faults.py tests/end_to_end/test_kill.py \
+		tests/dbt_project/test_incremental.py
 
 lint: $(READY) ## Check style, types, SQL, and that dbt parses
 	@$(BIN)/ruff check .
