@@ -30,7 +30,7 @@ up: $(READY) ## Start Airflow with the DAGs, pools and settings in place
 	@$(BIN)/headwater up
 
 test: $(READY) ## Run every test; no network beyond loopback
-	@$(BIN)/pytest $(SIDE_BY_SIDE) -m 'not chaos'
+	@$(BIN)/pytest $(SIDE_BY_SIDE) -m 'not chaos' --durations=15
 
 chaos: $(READY) ## Run every random schedule of faults and changes, and every kill -9 (many minutes)
 	@$(BIN)/pytest -n auto tests/end_to_end/test_faults.py tests/end_to_end/test_kill.py \
