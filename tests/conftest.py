@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from dlt_pipelines import SOURCES, pipeline
 from dlt_pipelines.http import Client, RetryPolicy
@@ -21,6 +22,30 @@ from tests.installation import QUICK, Installation
 
 ServeWorkspace = Callable[..., Sandbox]
 Install = Callable[..., Installation]
+
+
+# Modules that share a fixture which takes a minute to make: one worker takes them all.
+TOGETHER = {
+    "test_github_documents": "github_warehouse",
+    "test_github_staging": "github_warehouse",
+    "test_analyses": "small_warehouse",
+    "test_analytics": "small_warehouse",
+    "test_publish": "small_warehouse",
+    "test_mart_counts": "demo",
+    "test_stories": "demo",
+    "test_whole_path": "demo",
+}
+
+
+class _Scheduler(LoadScopeScheduling):
+    def _split_scope(self, nodeid: str) -> str:
+        module = nodeid.partition("::")[0]
+        return TOGETHER.get(Path(module).stem, module)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling | None:
+    """A worker takes whole modules, and those that share a costly fixture together."""
+    return _Scheduler(config, log) if config.getvalue("dist") == "loadscope" else None
 
 
 @pytest.fixture

@@ -167,7 +167,8 @@ def test_raw_events_are_those_of_every_raw_table(small_warehouse: Path) -> None:
 def test_sync_state_knows_the_branches(small_warehouse: Path) -> None:
     states = read(small_warehouse, "select container, state from ops.sync_state order by all")
     told = {container: json.loads(state) for container, state in states}
-    assert told[GAUGE]["branches"] == {"main": COMMIT}
+    names = ("main", "next", "release/1", "ruled")
+    assert told[GAUGE]["branches"] == dict.fromkeys(names, COMMIT)
     assert told["ENG"]["branches"] == {}
     assert told[GAUGE]["resources"]["issues"]["cursor"] == at(6).isoformat()
     assert ATTIC not in told

@@ -404,7 +404,7 @@ def test_cursors_come_back_from_the_warehouse_after_the_local_state_was_lost(syn
     synced.asked()
     (done,) = synced.sync()
     assert done["rows_added"] == 0
-    assert len(synced.asked()) == 17
+    assert len(synced.asked()) == 12
     assert (synced.cursors("github", REPO), synced.raw()) == (cursors, before)
 
 

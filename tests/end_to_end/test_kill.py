@@ -140,4 +140,5 @@ def test_a_killed_sync_run_again_ends_like_one_that_nobody_killed(
     ]
     assert all(story in ENDS for story in stories)
     if not isinstance(moment, str) and moment < 0.9:
-        assert stories.count(["started", "interrupted"]) == 1
+        # Killed at the probe of all containers, nothing has started.
+        assert stories.count(["started", "interrupted"]) == min(1, len(accounts))

@@ -58,12 +58,18 @@ def synced(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(synced: Path, tmp_path_factory: pytest.TempPathFactory) -> Marts:
-    """The published marts of a run that nobody killed."""
+def built(synced: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same after a build and a publish that nobody killed."""
     settings = settings_in(shutil.copytree(synced, tmp_path_factory.mktemp("calm") / "data"))
     steps.transform(settings)
     steps.publish(settings)
-    return marts(settings.published)
+    return settings.data
+
+
+@pytest.fixture(scope="module")
+def undisturbed(built: Path) -> Marts:
+    """The published marts of a run that nobody killed."""
+    return marts(settings_in(built).published)
 
 
 def settings_in(data: Path) -> Settings:
@@ -107,8 +113,15 @@ def wait_for(process: subprocess.Popen[bytes], log: Path, text: str) -> None:
         assert time.monotonic() < deadline
 
 
-@pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("with_dbt", [True, False], ids=["with dbt", "leaving dbt behind"])
+@pytest.mark.parametrize(
+    ("with_dbt", "model"),
+    [
+        pytest.param(True, MODELS[0], id="with dbt"),
+        pytest.param(False, MODELS[0], id="leaving dbt behind", marks=pytest.mark.chaos),
+        pytest.param(True, MODELS[1], id="with dbt, later", marks=pytest.mark.chaos),
+        pytest.param(False, MODELS[1], id="leaving dbt behind, later", marks=pytest.mark.chaos),
+    ],
+)
 def test_a_killed_build_run_again_gives_the_same_marts(
     synced: Path, undisturbed: Marts, tmp_path: Path, model: str, with_dbt: bool
 ) -> None:
@@ -124,11 +137,9 @@ def test_a_killed_build_run_again_gives_the_same_marts(
 
 
 def test_a_killed_publish_leaves_the_old_file_and_no_rubbish(
-    synced: Path, undisturbed: Marts, tmp_path: Path
+    built: Path, undisturbed: Marts, tmp_path: Path
 ) -> None:
-    settings = settings_in(shutil.copytree(synced, tmp_path / "data"))
-    steps.transform(settings)
-    steps.publish(settings)
+    settings = settings_in(shutil.copytree(built, tmp_path / "data"))
     before = settings.published.read_bytes()
     abandoned = settings.published.with_name("headwater.0123abcd.tmp")
     abandoned.write_bytes(before[: len(before) // 2])
@@ -148,11 +159,9 @@ def test_a_killed_publish_leaves_the_old_file_and_no_rubbish(
 
 
 def test_readers_keep_their_snapshot_while_others_see_the_new_file(
-    synced: Path, tmp_path: Path
+    built: Path, tmp_path: Path
 ) -> None:
-    settings = settings_in(shutil.copytree(synced, tmp_path / "data"))
-    steps.transform(settings)
-    steps.publish(settings)
+    settings = settings_in(shutil.copytree(built, tmp_path / "data"))
     with duckdb.connect(str(settings.published), read_only=True) as reader:
         before = reader.execute("select count(*) from core.documents").fetchall()
         with warehouse.writer(settings) as db:

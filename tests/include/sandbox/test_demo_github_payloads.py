@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from githubkit_schemas.latest import models
-from graphql import FragmentDefinitionNode, OperationDefinitionNode, parse
+from graphql import FragmentDefinitionNode, parse
 from pydantic import TypeAdapter
 
 from tests.include.sandbox import contracts
@@ -79,22 +79,17 @@ def fields_of(fragment: str) -> set[str]:
     """What the pipeline's query asks of a discussion or of a comment."""
     text = (ROOT / "dlt_pipelines/github/queries/discussions.graphql").read_text(encoding="utf-8")
     for definition in parse(text).definitions:
-        selections: Any = None
         if isinstance(definition, FragmentDefinitionNode) and definition.name.value == fragment:
-            selections = definition.selection_set
-        elif isinstance(definition, OperationDefinitionNode) and fragment == "Discussions":
-            selections = definition.selection_set
-            for name in ("repository", "discussions", "nodes"):
-                (selections,) = (
-                    node.selection_set for node in selections.selections if node.name.value == name
-                )
-        if selections is not None:
+            selections: Any = definition.selection_set
+            for node in selections.selections:
+                if node.name.value == "nodes":
+                    selections = node.selection_set
             return {node.name.value for node in selections.selections}
     raise LookupError(fragment)
 
 
 def test_discussions_have_every_field_that_is_asked_for() -> None:
     for row in gauge("discussions"):
-        assert row.keys() == fields_of("Discussions") - {"comments"}
+        assert row.keys() == fields_of("DiscussionList") - {"comments"}
     for row in gauge("discussion_comments"):
         assert row.keys() == fields_of("Comment")
