@@ -146,17 +146,14 @@ class _Source(_Model):
 class GitHubSource(_Source):
     """Repositories of one owner, and what the owner itself has if it is an organization.
 
-    `organization` lists the owner's content types; an empty list leaves the owner out. With an
-    `app_id` the secret is the private key of that GitHub App, else one token or several.
+    `organization` lists the owner's content types; without it all are read as far as the token may,
+    an empty list leaves the owner out. With an `app_id` the secret is the private key of that
+    GitHub App, else one token or several.
     """
 
     type: Literal["github"]
     repositories: Annotated[tuple[Repository, ...], Field(min_length=1)]
-    organization: tuple[Annotated[str, _content_type("organization")], ...] = (
-        "organizations",
-        "teams",
-        "team_members",
-    )
+    organization: tuple[Annotated[str, _content_type("organization")], ...] | None = None
     app_id: Annotated[int, Field(gt=0)] | None = None
 
     @property
@@ -166,10 +163,10 @@ class GitHubSource(_Source):
         owner = Container(
             name=self.owner,
             kind="organization",
-            settings={"content_types": list(self.organization), **app},
+            settings={"content_types": list(self.organization or ()), **app},
         )
         return (
-            *([owner] if self.organization else []),
+            *([] if self.organization == () else [owner]),
             *(
                 Container(
                     name=repository.name,

@@ -19,7 +19,7 @@ from typing import IO, Any, Final
 import stamina
 
 from dlt_pipelines.github.blobs import git_hash, git_sha
-from dlt_pipelines.github.trees import SYMLINK, Entry, Tree
+from dlt_pipelines.github.trees import SUBMODULE, SYMLINK, Entry, Tree
 from dlt_pipelines.http import Client, RetryPolicy, TransientError
 from dlt_pipelines.ledger import ResourceRun
 
@@ -30,8 +30,16 @@ _PIECE_BYTES: Final = 1024 * 1024
 
 
 @contextmanager
-def open_archive(client: Client, run: ResourceRun, path: str, tree_sha: str) -> Iterator[Archive]:
+def open_archive(
+    client: Client,
+    run: ResourceRun,
+    path: str,
+    tree_sha: str,
+    submodules: Mapping[str, str] | None = None,
+) -> Iterator[Archive]:
     """The archive of a commit whose tree is `tree_sha`; asked for again where it is broken.
+
+    `submodules` are commits by path: an archive has but empty folders for them.
 
     Raises:
         TransientError: the download broke at every attempt.
@@ -45,7 +53,7 @@ def open_archive(client: Client, run: ResourceRun, path: str, tree_sha: str) -> 
                 with client.stream(run.meter, path) as chunks:
                     for chunk in chunks:
                         file.write(chunk)
-                found = _read_tree(file, tree_sha, run.resource)
+                found = _read_tree(file, tree_sha, submodules or {}, run.resource)
         yield Archive(file, found, run.resource)
 
 
@@ -54,7 +62,7 @@ class Archive:
     """An archive at hand.
 
     `tree` is None where the archive does not hold all of the tree that it was made of, byte for
-    byte: submodules, what `export-ignore` leaves out, what `export-subst` rewrites.
+    byte: submodules nobody told of, what `export-ignore` leaves out, what `export-subst` rewrites.
     """
 
     _file: IO[bytes]
@@ -76,17 +84,20 @@ class Archive:
                     yield sha, content
 
 
-def _read_tree(file: IO[bytes], sha: str, resource: str) -> Tree | None:
+def _read_tree(
+    file: IO[bytes], sha: str, submodules: Mapping[str, str], resource: str
+) -> Tree | None:
     """What the archive holds, where that is the tree which the hash names."""
-    tree: Tree = {}
+    tree: Tree = {path: Entry(SUBMODULE, commit) for path, commit in submodules.items()}
     folders: set[str] = set()
     with _opened(file, resource) as archive:
         for path, member in _members(archive):
             if member.isdir():
-                folders.add(path)
+                folders.add(path.rstrip("/"))
             elif entry := _to_entry(archive, member, sha):
                 tree[path] = entry
     is_text = all(_is_utf8(path) for path in tree)
+    folders -= submodules.keys()
     return tree if is_text and tree_hash(tree, sha, folders) == sha else None
 
 

@@ -72,6 +72,7 @@ def read_code(
     filters_settings: Mapping[str, Any] | None,
     store: BlobStore,
     seen: set[str] | None = None,
+    submodules: Mapping[str, str] | None = None,
 ) -> Iterator[FileEvent | BlobEvent]:
     """What is new at a branch's head since it was last read; contents come before their files.
 
@@ -85,12 +86,20 @@ def read_code(
         filters_settings: `code_filters` of sources.yml.
         store: where contents go that no row holds.
         seen: SHAs whose contents other branches brought in this sync; it grows.
+        submodules: commits of the head's submodules by path, as far as they are known.
 
     Raises:
         PermanentError: a listing is incomplete, or a content is not what its SHA names.
     """
     reading = _Reading(
-        repository, run_files, run_blobs, branch, head, CodeFilter.of(filters_settings), store
+        repository,
+        run_files,
+        run_blobs,
+        branch,
+        head,
+        CodeFilter.of(filters_settings),
+        store,
+        submodules or {},
     )
     yield from reading.read(known, set() if seen is None else seen)
 
@@ -130,6 +139,7 @@ class _Reading:
     head: Head
     filter: CodeFilter
     store: BlobStore
+    submodules: Mapping[str, str]
 
     def read(self, known: Head | None, seen: set[str]) -> Iterator[FileEvent | BlobEvent]:
         before = CodeFilter.from_text(known.filters) if known and known.filters else self.filter
@@ -155,7 +165,8 @@ class _Reading:
 
     def _archive(self) -> AbstractContextManager[Archive]:
         path = f"{self.repository.root}/tarball/{self.head.commit}"
-        return open_archive(self.repository.client, self.run_blobs, path, self.head.tree)
+        client = self.repository.client
+        return open_archive(client, self.run_blobs, path, self.head.tree, self.submodules)
 
     def _change(self, known: Head | None, before: CodeFilter, archive: Archive | None) -> _Change:
         trees = Trees(self.repository, self.run_files)

@@ -28,6 +28,7 @@ from dlt_pipelines.github.commit_files import read_commit_files
 from dlt_pipelines.github.commits import Heads
 from dlt_pipelines.github.filters import CodeFilter
 from dlt_pipelines.github.git import GitRemote
+from dlt_pipelines.github.listings import Listings
 from dlt_pipelines.github.rest import About, Repository, State, listed
 from dlt_pipelines.github.wiki import read_wiki
 from dlt_pipelines.http import NotFoundError
@@ -41,10 +42,15 @@ Tagged = tuple[str, pa.Table]
 
 
 def code_resources(
-    repository: Repository, about: About, request: SyncRequest, sync: SyncRun, heads: Heads
+    repository: Repository,
+    about: About,
+    listings: Listings,
+    request: SyncRequest,
+    sync: SyncRun,
+    heads: Heads,
 ) -> list[DltResource]:
     """Files and blobs, the wiki, and what commits touched."""
-    code = _code(repository, about, request, sync, heads)
+    code = _code(repository, about, listings, request, sync, heads)
     return [
         *(code | _only(name) for name in ("files", "blobs")),
         _wiki(repository, about, request, sync),
@@ -53,7 +59,12 @@ def code_resources(
 
 
 def _code(
-    repository: Repository, about: About, request: SyncRequest, sync: SyncRun, heads: Heads
+    repository: Repository,
+    about: About,
+    listings: Listings,
+    request: SyncRequest,
+    sync: SyncRun,
+    heads: Heads,
 ) -> DltResource:
     """Both tables' batches, from one reading of each configured branch."""
     files, blobs = sync.account("files"), sync.account("blobs")
@@ -74,7 +85,10 @@ def _code(
             branch = asked or about.default_branch(files)
             read.add(branch)
             before = Head(*known[branch]) if branch in known else None
-            events = read_code(repository, files, blobs, branch, head, before, filters, store, seen)
+            submodules = {} if before else listings.submodules(files, head.commit)
+            events = read_code(
+                repository, files, blobs, branch, head, before, filters, store, seen, submodules
+            )
             yield from _to_batches(events, files, blobs, is_change=before is not None)
             known[branch] = [head.commit, head.tree, CodeFilter.of(filters).text]
         for branch in known.keys() - read:

@@ -2,10 +2,11 @@
 
     listings.graphql   → raw_github.branches, tags, labels, milestones, collaborators
 
-The newest discussions come along. A listing that is longer than its first page is read on. What
-GraphQL refuses the token is asked of REST, which has the last word: the permissions of both are not
-quite the same. Rows are the objects of whichever API they came from, their external ids are the
-same in both; a failure that may pass is no reason to ask the other one.
+The newest discussions come along, and before files are first read the submodules. A listing that is
+longer than its first page is read on. What GraphQL refuses the token is asked of REST, which has
+the last word: the permissions of both are not quite the same. Rows are the objects of whichever API
+they came from, their external ids are the same in both; a failure that may pass is no reason to ask
+the other one.
 
 https://docs.github.com/graphql/reference/objects#repository
 """
@@ -13,6 +14,7 @@ https://docs.github.com/graphql/reference/objects#repository
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -105,6 +107,20 @@ class Listings:
         found: Json | None = self._ask(run).get("discussions") if self._wanted else None
         return found
 
+    def submodules(self, run: ResourceRun, commit: str) -> dict[str, str]:
+        """The default branch's submodules by path, where they came along and it is at `commit`.
+
+        Whoever asks can do without, so a failure of the listings is left to them.
+        """
+        with suppress(HeadwaterError):
+            found = self._ask(run) if self._wanted else {}
+            head = (found.get("defaultBranchRef") or {}).get("target") or {}
+            if head.get("oid") == commit:
+                nodes = head["submodules"]["nodes"]
+                commits = {node["path"]: node["subprojectCommitOid"] for node in nodes}
+                return {path: sha for path, sha in commits.items() if sha}
+        return {}
+
     @property
     def _wanted(self) -> list[str]:
         names = self.sync.resources.keys() - self.about.repository.empty
@@ -159,6 +175,7 @@ class Listings:
         owner, name = self.request.container.split("/")
         variables: Json = {"owner": owner, "name": name, "first": self._first_discussions()}
         variables |= {kind: kind in names for kind in (*LISTINGS, "discussions")}
+        variables["submodules"] = self._reads_first_files()
         data = self.graphql.ask(
             run,
             "listings",
@@ -184,6 +201,10 @@ class Listings:
         return run.resource not in self.about.repository.empty and self.about.has(
             run, "discussions"
         )
+
+    def _reads_first_files(self) -> bool:
+        is_known = self.request.is_live and dlt.current.resource_state("files").get("heads")
+        return "files" in self.sync.resources and not is_known
 
     def _first_discussions(self) -> int:
         """As many discussions as are wanted at once: at first all of them, later what is new."""

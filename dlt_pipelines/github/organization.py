@@ -4,14 +4,15 @@
                            → raw_github.teams           complete, versioned
                            → raw_github.team_members    complete, versioned
 
-All three are one GraphQL request; who left a team is retired. Where teams are not wanted (a token
-may not read them), `GET /orgs/{org}` shows the organization.
+All three are one GraphQL request; who left a team is retired. Where teams are not wanted, or a
+token may not read them, `GET /orgs/{org}` shows the organization.
 https://docs.github.com/rest/orgs, https://docs.github.com/graphql/reference/objects#team
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -21,7 +22,7 @@ from dlt.extract import DltResource
 from dlt_pipelines.github.graphql import GraphQL, Json
 from dlt_pipelines.github.listings import node_keys
 from dlt_pipelines.github.rest import Repository, State, forget, listed, news
-from dlt_pipelines.http import Client, NotFoundError
+from dlt_pipelines.http import Client, HiddenError, NotFoundError
 from dlt_pipelines.ledger import ResourceRun, SyncRun
 from dlt_pipelines.pipeline import SyncRequest
 
@@ -38,7 +39,8 @@ def open_organization(client: Client, request: SyncRequest, sync: SyncRun) -> li
     def organization(run: ResourceRun, state: State | None) -> Iterator[Any] | None:
         try:
             if wants_teams:
-                return news([teams.organization(sync.account("teams"))], state)
+                with suppress(HiddenError):  # Teams need more than the organization itself does.
+                    return news([teams.organization(sync.account("teams"))], state)
             if "digest" in (state or {}):  # No ETag says what is known since.
                 forget(state)
             page = owner.get_if_changed(

@@ -29,7 +29,7 @@ Params = Mapping[str, str | int]
 PER_PAGE: Final = 100
 # Beyond read access to Contents, Issues, Metadata and Pull requests.
 NEED_MORE_PERMISSION: Final = frozenset(
-    {"collaborators", "deployments", "discussions", "teams", "workflow_runs"}
+    {"collaborators", "deployments", "discussions", "teams", "team_members", "workflow_runs"}
 )
 # Between the `Date` of a response and the times in its records.
 CLOCK_SKEW: Final = timedelta(minutes=1)

@@ -167,7 +167,7 @@ def open_repository(client: Client, request: SyncRequest, sync: SyncRun) -> list
         *statuses.resources(deployments),
         *discussions(graphql, about, listings, request, sync, request.cursor(OVERLAP_SECONDS)),
         commits(repository, sync.account("commits"), request, heads),
-        *code_resources(repository, about, request, sync, heads),
+        *code_resources(repository, about, listings, request, sync, heads),
     ]
 
 

@@ -204,6 +204,25 @@ def tree(thing: Thing, info: GraphQLResolveInfo) -> Thing:
     return thing.of("Tree", {"sha": known["sha"], "commit": thing.row["sha"]})
 
 
+@listed("Commit.submodules")
+def submodules(thing: Thing, info: GraphQLResolveInfo, **page: Any) -> Items:
+    """What `.gitmodules` names at a commit, each with the commit that its path holds, if any."""
+    git, sha = thing.home.git, thing.row["sha"]
+    text = git.text("config", "--blob", f"{sha}:.gitmodules", "--null", "--list") if git else None
+    modules: dict[str, Json] = {}
+    for line in (text or "").split("\0")[:-1]:
+        name, _, value = line.removeprefix("submodule.").partition("\n")
+        name, _, key = name.rpartition(".")
+        modules.setdefault(name, {"name": name})["gitUrl" if key == "url" else key] = value
+    entries = {entry.path: entry for entry in git.tree(sha, recursive=True)} if git else {}
+    found = [module for module in modules.values() if {"path", "gitUrl"} <= module.keys()]
+    for module in found:
+        entry = entries.get(module["path"])
+        is_commit = entry is not None and entry.kind == "commit"
+        module["subprojectCommitOid"] = entry.sha if entry and is_commit else None
+    return ordered(found, lambda module: thing.of("Submodule", module))
+
+
 @field("Tree.id")
 def tree_id(thing: Thing, info: GraphQLResolveInfo) -> str:
     """A tree's global id."""

@@ -38,7 +38,13 @@ class Reader:
         self.known: dict[str, Head] = {}
         self._asked = 0
 
-    def read(self, branch: str = "main", seen: set[str] | None = None, **filters: Any):
+    def read(
+        self,
+        branch: str = "main",
+        seen: set[str] | None = None,
+        submodules: dict[str, str] | None = None,
+        **filters: Any,
+    ):
         """What is new at a branch: files as (operation, path, payload), contents by SHA."""
         head = Head(
             self.git.sha(branch),
@@ -56,6 +62,7 @@ class Reader:
                 filters,
                 self.store,
                 seen,
+                submodules,
             )
         )
         self.known[branch] = head
@@ -109,7 +116,7 @@ def summary(events: list[FileEvent]) -> dict[str, Any]:
     }
 
 
-def test_a_first_read_takes_one_archive_and_a_tree_where_there_are_submodules(git, reader_of):
+def test_a_first_read_takes_one_archive_and_a_tree_where_submodules_are_unknown(git, reader_of):
     git.write({"README.md": "# Gauge\n", "src/app.py": "print()\n", "copy.md": "# Gauge\n"})
     git.write({"logo.png": b"\x89PNG\0", "empty": "", "tool": "#!/bin/sh\n", "big.txt": "x" * 99})
     (git.path / "tool").chmod(0o755)
@@ -120,6 +127,12 @@ def test_a_first_read_takes_one_archive_and_a_tree_where_there_are_submodules(gi
     reader = reader_of(git)
     files, blobs = reader.read(max_file_size=98)
     assert reader.asked() == ["/tarball", "/git/trees"]
+    told = reader_of(git, "told")
+    assert told.read(submodules={"modules/probe": "5" * 40}, max_file_size=98) == (files, blobs)
+    assert told.asked() == ["/tarball"]
+    wrong = reader_of(git, "wrong")
+    assert wrong.read(submodules={"modules/probe": "6" * 40}, max_file_size=98) == (files, blobs)
+    assert wrong.asked() == ["/tarball", "/git/trees"]
     rows = [
         ("README.md", "100644", "blob", 8),
         ("big.txt", "100644", "blob", 99),

@@ -278,3 +278,36 @@ def test_an_organization_comes_with_its_teams_and_alone_where_only_it_is_wanted(
     (row,) = payloads(installation, "organizations")
     assert row["node_id"] == recorded["node_id"]
     assert listed(installation, "organizations") == [recorded["node_id"]]
+
+
+def test_submodules_come_along_before_files_are_first_read_and_spare_the_tree(installed, tmp_path):
+    git = GitRepository(tmp_path / "checkout")
+    modules = '[submodule "probe"]\n\tpath = lib/probe\n\turl = ../probe.git\n'
+    git.write({".gitmodules": modules, "a.md": "a"})
+    git.git("add", "--all")
+    git.git("update-index", "--add", "--cacheinfo", f"160000,{'5' * 40},lib/probe")
+    git.commit_index()
+    installation = installed(github(git=str(git.path)))
+    resources = ["files", "blobs", "labels"]
+    installation.sync(resources=resources)
+    found = asked(installation)
+    assert (found["Listings"], sum("/git/trees/" in path for path in found)) == (1, 0)
+    paths = "select payload ->> 'path', payload ->> 'sha' from raw_github.files order by all"
+    assert installation.query(paths) == [
+        (path, sha) for path, (_, sha) in sorted(git.tree().items())
+    ]
+
+
+def test_an_organization_is_read_by_a_token_that_may_not_read_its_teams(installed):
+    owned = github().repositories.values()
+    owners = Workspace.load(DEMO_PATH).organizations.values()
+    installation = installed(Workspace("owned", repositories=owned, organizations=owners))
+    value = {**FIELDS, "path": ["organization", "teams"]}
+    installation.sandbox.faults.add(
+        Fault(kind="graphql_error", operation="Teams", value=value, times=None)
+    )
+    (done,) = installation.sync(containers=[OWNER])
+    assert done["rows_added"] == 1
+    assert len(listed(installation, "organizations")) == 1
+    assert account(installation, "teams")[:2] == ("false", "forbidden")
+    assert account(installation, "team_members")[:2] == ("false", "forbidden")
