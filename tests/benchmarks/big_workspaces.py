@@ -10,6 +10,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -53,8 +54,17 @@ SERVED: Final[dict[str, tuple[Callable[[int], Workspace], str]]] = {
 }
 
 
-def sync(source: str, count: int, folder: Path) -> tuple[Measured, int]:
-    """Sync a workspace of so many issues or pages; returns also how many requests it took.
+@dataclass(frozen=True)
+class Synced:
+    """A sync: what it measured, the requests it made, and its peak memory before it loaded."""
+
+    measured: Measured
+    requests: int
+    reading_bytes: int
+
+
+def sync(source: str, count: int, folder: Path) -> Synced:
+    """Sync a workspace of so many issues or pages.
 
     Raises:
         RuntimeError: the sync failed, or the sandbox did.
@@ -67,7 +77,9 @@ def sync(source: str, count: int, folder: Path) -> tuple[Measured, int]:
         done = subprocess.run([*command, str(folder)], cwd=ROOT, capture_output=True, text=True)
         if done.returncode or sandbox.violations:
             raise RuntimeError(f"{source}: {sandbox.violations[:1]} {done.stderr[-2_000:]}")
-        return Measured(**json.loads(done.stdout.splitlines()[-1])), len(sandbox.requests)
+        measured = json.loads(done.stdout.splitlines()[-1])
+        reading_bytes = measured.pop("reading_bytes")
+        return Synced(Measured(**measured), len(sandbox.requests), reading_bytes)
 
 
 def main(source: str, url: str, folder: str) -> None:
@@ -83,10 +95,12 @@ def main(source: str, url: str, folder: str) -> None:
     for container in containers:
         records += steps.extract(settings, source, container)["items_processed"]
     parts["extract"] = clock.lap()
+    reading_bytes = peak_bytes()
     steps.load(settings, source)
     parts["load"] = clock.lap()
     seconds = parts["extract"] + parts["load"]
-    print(json.dumps(vars(Measured(records, seconds, peak_bytes(), parts))))
+    measured = Measured(records, seconds, peak_bytes(), parts)
+    print(json.dumps({**vars(measured), "reading_bytes": reading_bytes}))
 
 
 if __name__ == "__main__":
