@@ -205,41 +205,28 @@ def merge(bench: Benchmark) -> list[Row]:
 
 
 def count_requests(bench: Benchmark) -> list[Row]:
-    """Requests of a first sync and of one in which nothing has changed, on the demo workspace."""
-    first, again = sync_requests.sync_demo_twice(fresh(bench.folder / "requests"))
+    """Requests of Linear and Notion: a first sync, and one in which nothing has changed."""
     rows = []
-    for source, containers in CONTAINERS.items():
-        asked, beyond = of(source, first.counts), of(source, first.beyond_pages)
-        rows.append(
-            Row(
-                f"{source}, first sync: requests",
-                f"{listed(asked)}; of these no page of a listing: {listed(beyond) or 'none'}",
-                f"pages, and at most {containers} a resource ({containers} containers)",
-                all(count <= containers for count in beyond.values()),
-            )
-        )
-        asked = of(source, again.counts)
-        rows.append(
-            Row(
-                f"{source}, sync without changes: requests",
-                listed(asked),
-                f"at most {containers} a resource ({containers} containers)",
-                all(count <= containers for count in asked.values()),
-            )
-        )
+    for source in sync_requests.SOURCES:
+        folder = fresh(bench.folder / f"requests-{source}")
+        syncs = sync_requests.sync_demo_twice(source, folder)
+        again = syncs.again
+        if source == "linear":
+            wanted = ("at most 1 a resource", max(again.values()) <= 1)
+        else:
+            most = sync_requests.data_sources()
+            is_met = again["query"] <= most and not again[sync_requests.CONTENTS]
+            wanted = (f"search, {most} queries of data sources, no contents", is_met)
+        rows += [
+            Row(f"{source}, demo, first sync: requests", listed(syncs.first)),
+            Row(f"{source}, demo, sync without changes: requests", listed(again), *wanted),
+        ]
     return rows
 
 
-CONTAINERS = {"github": 2, "linear": 2, "notion": 1}  # That list one resource, in the demo.
-
-
-def of(source: str, counts: Counter[sync_requests.Resource]) -> dict[str, int]:
-    """The counts of one source by resource."""
-    return {name: count for (owner, name), count in sorted(counts.items()) if owner == source}
-
-
-def listed(counts: dict[str, int]) -> str:
-    return ", ".join(f"{name} {count}" for name, count in counts.items())
+def listed(counts: Counter[str]) -> str:
+    subjects = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
+    return f"{counts.total()} ({subjects})"
 
 
 def count_github_requests(bench: Benchmark) -> list[Row]:
@@ -369,8 +356,9 @@ def build_big_warehouse(bench: Benchmark) -> list[Row]:
 def transform(bench: Benchmark) -> list[Row]:
     """A build in which nothing has changed: dbt alone, the step, and the Airflow task."""
     folder = fresh(bench.folder / "transform")
-    sync_requests.sync_demo_twice(folder)
     settings = Settings(folder, secret_lookup=lambda _: None)
+    for source in ("github", *sync_requests.SOURCES):
+        sync_requests.sync_demo_twice(source, folder)
     for _ in range(2):  # The second finds the schema that the first created.
         steps.transform(settings)
     seconds: dict[str, list[float]] = {"dbt": [], "step": [], "task": [], "run": []}
