@@ -45,6 +45,22 @@ LISTING: Final[dict[str, Any]] = {
         "row_version_column_name": "event_id",
     },
 }
+# How dlt works here. It asks for each of its settings hundreds of times in a sync, of every place
+# that may have some: as variables they are found in the first, and no other place has any.
+DLT_SETTINGS: Final = {
+    # dlt looks for secrets in Airflow's Variables wherever Airflow can be imported: one query to
+    # Airflow's database per setting. Everything it needs is passed explicitly.
+    "PROVIDERS__ENABLE_AIRFLOW_SECRETS": "false",
+    "RUNTIME__DLTHUB_TELEMETRY": "false",
+    "NORMALIZE__PARQUET_NORMALIZER__ADD_DLT_LOAD_ID": "true",
+    "DATA_WRITER__DISABLE_COMPRESSION": "true",
+    "LOAD__DELETE_COMPLETED_JOBS": "true",
+    # What was written to disk as one piece is carried on as one, whatever its size.
+    "NORMALIZE__DATA_WRITER__BUFFER_MAX_ITEMS": "1",
+    # One writer: DuckDB serialises commits anyway, and one thread keeps memory to one batch.
+    "LOAD__WORKERS": "1",
+    "LOAD__TRUNCATE_STAGING_DATASET": "true",
+}
 FROZEN: Final = {"tables": "evolve", "columns": "freeze", "data_type": "freeze"}
 MASS_DELETION_SHARE: Final = 0.2
 MASS_DELETION_OBJECTS: Final = 50
@@ -459,7 +475,7 @@ def _extract_package(
         run.resource(names[0]).meter.requests_made += visits.take_probe_requests(request, store)
     with _open(source_type, request, run, store) as resources:
         source = _source(source_type.name, [r for r in resources if r.name in names])
-        dlt.config["sources.data_writer.buffer_max_items"] = source_type.rows_in_memory
+        os.environ["SOURCES__DATA_WRITER__BUFFER_MAX_ITEMS"] = str(source_type.rows_in_memory)
         pipeline.extract(source, loader_file_format="parquet")
     _normalize(pipeline)
     pa.default_memory_pool().release_unused()  # A load in the same process needs the room.
@@ -631,18 +647,7 @@ def _pipeline(
 def _dlt_pipeline(
     name: str, dataset: str, store: Store, credentials: duckdb.DuckDBPyConnection | str
 ) -> dlt.Pipeline:
-    # dlt looks for secrets in Airflow's Variables wherever Airflow can be imported: one query to
-    # Airflow's database per setting. Everything it needs is passed explicitly.
-    os.environ.setdefault("PROVIDERS__ENABLE_AIRFLOW_SECRETS", "false")
-    os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
-    dlt.config["normalize.parquet_normalizer.add_dlt_load_id"] = True
-    dlt.config["data_writer.disable_compression"] = True
-    dlt.config["load.delete_completed_jobs"] = True
-    # What was written to disk as one piece is carried on as one, whatever its size.
-    dlt.config["normalize.data_writer.buffer_max_items"] = 1
-    # One writer: DuckDB serialises commits anyway, and one thread keeps memory to one batch.
-    dlt.config["load.workers"] = 1
-    dlt.config["load.truncate_staging_dataset"] = True
+    os.environ.update(DLT_SETTINGS)
     return dlt.pipeline(
         name,
         destination=Warehouse(credentials),
