@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import os
-import subprocess
-import sys
 from collections.abc import Callable
+from contextlib import chdir, redirect_stdout
+from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import duckdb
 import pytest
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+from dbt.adapters.factory import reset_adapters
+from dbt.cli.main import dbtRunner
+from dbt.contracts.graph.manifest import Manifest
 
 from tests.dbt_project import github_objects, small_world
 from tests.raw_warehouse import RawWarehouse
@@ -62,19 +68,37 @@ def small_warehouse(dbt_folder: Path, tmp_path_factory: pytest.TempPathFactory) 
     return path.rename(tmp_path_factory.mktemp("small") / path.name)
 
 
+@cache
+def _manifest() -> Manifest:
+    """The parsed project, for all commands of a worker."""
+    result = dbtRunner().invoke(["--quiet", "parse"])
+    assert result.success, result.exception
+    return result.result
+
+
 def run_dbt(dbt_folder: Path, warehouse: Path, *arguments: str) -> str:
-    """Run a dbt command; returns its output, fails the test where dbt fails."""
-    command = [sys.executable, "-m", "dbt.cli.main", "--no-use-colors", *arguments]
-    environment = os.environ | {
+    """Run a dbt command; returns its output, fails the test where dbt fails.
+
+    It runs in this process: to start one and to load the project again takes longer than most of
+    these commands. `steps.dbt`, which starts one, has tests of its own.
+    """
+    environment = {
         "HEADWATER_WAREHOUSE": str(warehouse),
+        "HEADWATER_ROOT": str(ROOT),
         "DBT_PROFILES_DIR": str(ROOT / "dbt_project"),
         "DBT_PROJECT_DIR": str(ROOT / "dbt_project"),
         "DBT_TARGET_PATH": str(dbt_folder / "target"),
         "DBT_LOG_PATH": str(dbt_folder / "logs"),
     }
-    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stdout[-6000:] + result.stderr[-2000:]
-    return result.stdout
+    said = io.StringIO()
+    with patch.dict(os.environ, environment), chdir(ROOT), redirect_stdout(said):
+        result = dbtRunner(_manifest()).invoke(["--no-use-colors", *arguments])
+    # It keeps the file open until its process ends.
+    reset_adapters()
+    if environment_of_dbt := DuckDBConnectionManager._ENV:
+        environment_of_dbt.close()
+    assert result.success, f"{said.getvalue()[-6000:]} {result.exception}"
+    return said.getvalue()
 
 
 def read(warehouse: Path, query: str) -> list[Row]:
