@@ -38,6 +38,7 @@ test: $(READY) ## Run every test; no network beyond loopback
 chaos: $(READY) ## Run every random schedule of faults and changes, and every kill -9 (many minutes)
 	@$(BIN)/pytest -n auto tests/end_to_end/test_faults.py tests/end_to_end/test_kill.py \
 		tests/end_to_end/test_kill_transform.py tests/dbt_project/test_incremental.py
+	@$(BIN)/pytest -m chaos tests/end_to_end/test_whole_path.py
 
 lint: $(READY) ## Check style, types, SQL, and that dbt parses
 	@$(BIN)/ruff check .

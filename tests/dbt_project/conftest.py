@@ -119,9 +119,12 @@ def read_rows(warehouse: Path, query: str) -> list[dict[str, Any]]:
 
 def read_all(warehouse: Path) -> dict[str, list[Row]]:
     """Every row of every table and view that dbt built, in a stable order."""
-    names = read(
-        warehouse,
-        "select table_schema || '.' || table_name from information_schema.tables"
-        " where table_schema in ('staging', 'intermediate', 'core', 'ops') order by 1",
-    )
-    return {name: read(warehouse, f"from {name} order by all") for (name,) in names}
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        connection.execute("set timezone = 'UTC'")
+        names = connection.execute(
+            "select table_schema || '.' || table_name from information_schema.tables"
+            " where table_schema in ('staging', 'intermediate', 'core', 'ops') order by 1"
+        ).fetchall()
+        return {
+            name: connection.execute(f"from {name} order by all").fetchall() for (name,) in names
+        }

@@ -116,6 +116,7 @@ def test_corpus_syncs_are_accounted_for(corpus: Demo) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.chaos  # As the second demo below, on recorded data.
 @require_corpus
 def test_second_sync_of_the_corpus_adds_no_event_and_changes_no_mart(corpus: Demo) -> None:
     events, marts = corpus.raw_events(), corpus.marts()
