@@ -89,6 +89,7 @@ def run_dbt(dbt_folder: Path, warehouse: Path, *arguments: str) -> str:
         "DBT_PROJECT_DIR": str(ROOT / "dbt_project"),
         "DBT_TARGET_PATH": str(dbt_folder / "target"),
         "DBT_LOG_PATH": str(dbt_folder / "logs"),
+        "DBT_LOG_LEVEL_FILE": "none",
     }
     said = io.StringIO()
     with patch.dict(os.environ, environment), chdir(ROOT), redirect_stdout(said):
