@@ -23,6 +23,10 @@ from dlt.destinations.impl.duckdb.duck import DuckDbClient, DuckDbCopyJob
 LIMITS: Final = {"threads": 1, "memory_limit": "450MB"}
 
 
+# The schema with a view of each raw table's archived rows.
+ARCHIVE: Final = "archive"
+
+
 class Warehouse(duckdb):  # type: ignore[misc]
     """The destination: a path, or the connection of whoever holds the right to write."""
 
@@ -74,7 +78,7 @@ class WarehouseClient(DuckDbClient):  # type: ignore[misc]
 
 
 class InsertNewJob(DuckDbCopyJob):  # type: ignore[misc]
-    """Inserts a file's rows whose key the table does not have yet, each once."""
+    """Inserts a file's rows whose key neither table nor archive has yet, each once."""
 
     def run(self) -> None:
         """Decide by key and position alone, then read the wide columns of the chosen rows."""
@@ -85,16 +89,41 @@ class InsertNewJob(DuckDbCopyJob):  # type: ignore[misc]
         keys = [client.escape_column_name(name) for name in names]
         is_same = " and ".join(f"new.{key} = old.{key}" for key in keys)
         rows = f"read_parquet({file}, file_row_number = true)"
+        archived = self._archived(rows)
+        is_new = f"and not exists (from {archived} as old where {is_same})" if archived else ""
         client.execute_sql(
             f"""
             insert into {table} by name
             select * exclude (file_row_number) from {rows}
             where file_row_number in (
                 select min(file_row_number) from {rows} as new
-                where not exists (from {table} as old where {is_same})
+                where not exists (from {table} as old where {is_same}) {is_new}
                 group by {", ".join(keys)}
             )
             """
+        )
+
+    def _archived(self, rows: str) -> str:
+        """What of the table's archive may have these rows, as a query; empty if nothing.
+
+        An event's time is part of its key, so older and newer files are not even opened. Only
+        events without a time of their own (theirs is when they were seen) may be anywhere.
+        """
+        client = self._job_client.sql_client
+        view = f"{client.dataset_name}__{self.load_table_name}"
+        exists = "select 1 from duckdb_views() where schema_name = %s and view_name = %s"
+        if not client.execute_sql(exists, ARCHIVE, view):
+            return ""
+        is_timeless = "false"
+        if "observed_at" in self._load_table["columns"]:
+            is_timeless = "coalesce(bool_or(occurred_at = observed_at), false)"
+        times = f"select min(occurred_at), max(occurred_at), {is_timeless} from {rows}"
+        ((oldest, newest, is_anywhere),) = client.execute_sql(times)
+        if oldest is None or is_anywhere:
+            return f"{ARCHIVE}.{view}" if oldest else ""
+        return (
+            f"(from {ARCHIVE}.{view} where occurred_at between"
+            f" timestamptz '{oldest.isoformat()}' and timestamptz '{newest.isoformat()}')"
         )
 
 

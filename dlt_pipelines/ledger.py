@@ -66,7 +66,21 @@ DEAD_LETTERS: Final = pa.schema(
         pa.field("occurred_at", _UTC_TIME, False),
     ]
 )
-TABLES: Final = {"sync_events": SYNC_EVENTS, "dead_letters": DEAD_LETTERS}
+# What was done about an error: replayed (with what outcome) or dismissed, why and by whom.
+ERROR_EVENTS: Final = pa.schema(
+    [
+        *(
+            pa.field(name, pa.string(), False)
+            for name in ("error_event_id", "error_id", "action", "outcome", "reason", "done_by")
+        ),
+        pa.field("occurred_at", _UTC_TIME, False),
+    ]
+)
+TABLES: Final = {
+    "sync_events": SYNC_EVENTS,
+    "dead_letters": DEAD_LETTERS,
+    "error_events": ERROR_EVENTS,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +91,7 @@ class Trigger:
     dag_id: str | None = None
     run_id: str | None = None
     try_number: int | None = None
+    log_url: str | None = None
 
 
 @dataclass
@@ -199,10 +214,10 @@ class SyncRun:
         else:
             self._event("failed", None, details)
 
-    def interrupted(self) -> None:
-        """The process died: found when the container's next sync starts."""
+    def interrupted(self, why: str = "the process ended during extract") -> None:
+        """The process died: found when the container's next sync starts, or by maintenance."""
         where = f"{self.source_type}.{self.container}"
-        message = f"{where}: the process ended during extract; expected it to finish; run again"
+        message = f"{where}: {why}; expected it to finish; run again"
         self._end("interrupted", {"stage": "extract", "error_message": message})
 
     def append(self, table: str, **columns: Any) -> None:
@@ -266,6 +281,7 @@ class Ledger:
             "dag_id": trigger.dag_id,
             "run_id": trigger.run_id,
             "try_number": trigger.try_number,
+            "log_url": trigger.log_url,
             "window_start": window[0],
             "window_end": window[1],
             "resources": list(resources),
@@ -289,6 +305,19 @@ class Ledger:
         """Every account that is still on disk, in a stable order."""
         return sorted(self.root.glob("*/**/*.jsonl"))
 
+    def resolve(self, rows: Iterable[Mapping[str, str]]) -> None:
+        """Note what was done about errors: all of it in one file, or nothing."""
+        number, now = str(uuid4()), datetime.now(UTC)
+        path = self.root / "ended" / f"{number}.jsonl"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        told = {"table": "error_events", "sync_id": number, "occurred_at": now}
+        fresh = path.with_suffix(".tmp")
+        with fresh.open("wb") as file:
+            file.writelines(msgspec.json.encode({**told, **row}) + b"\n" for row in rows)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+
     def forget(self, paths: Iterable[Path]) -> None:
         """Remove accounts that have ended and are in the warehouse."""
         for path in paths:
@@ -308,7 +337,7 @@ def read_rows(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def to_table(name: str, paths: Iterable[Path]) -> pa.Table:
-    """One ledger table (`sync_events` or `dead_letters`) out of files."""
+    """One ledger table out of files."""
     schema = TABLES[name]
     rows = []
     for row in (row for path in paths for row in read_rows(path)):

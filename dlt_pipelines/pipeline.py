@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,7 +28,13 @@ from filelock import FileLock, Timeout
 
 from dlt_pipelines import credentials, ledger, raw_event, visits
 from dlt_pipelines.destination import Warehouse
-from dlt_pipelines.http import HeadwaterError, Meter, PermanentError, RetryPolicy
+from dlt_pipelines.http import (
+    HeadwaterError,
+    Meter,
+    PermanentError,
+    RetryPolicy,
+    TransientError,
+)
 from dlt_pipelines.ledger import Ledger, Mode, ResourceRun, SyncRun, Trigger, slug
 
 # Objects with a last-change time: a re-read adds nothing, a change adds one row, history is kept.
@@ -62,6 +68,7 @@ DLT_SETTINGS: Final = {
     "LOAD__TRUNCATE_STAGING_DATASET": "true",
 }
 FROZEN: Final = {"tables": "evolve", "columns": "freeze", "data_type": "freeze"}
+MASS_DELETION: Final = "mass_deletion"
 MASS_DELETION_SHARE: Final = 0.2
 MASS_DELETION_OBJECTS: Final = 50
 EARLIEST: Final = datetime(2008, 1, 1, tzinfo=UTC)
@@ -257,7 +264,7 @@ def guard_deletions(run: ResourceRun, known: int, gone: int, *, confirmed: bool)
         f"{gone} of {known} objects of {run.container} are missing",
         f"at most {MASS_DELETION_SHARE:.0%}, or {MASS_DELETION_OBJECTS}, to vanish at once",
         "check the token's access; if they were deleted, run again with --confirm-deletions",
-        code="mass_deletion",
+        code=MASS_DELETION,
     )
 
 
@@ -383,7 +390,7 @@ def prepare(
             ]
             _run_once(f"{source_type.name}_tables", source_type.name, tables, store, db)
     if any(("raw_headwater", name) not in existing for name in (*ledger.TABLES, "sources")):
-        load_ledger(store, db, [])
+        load_ledger(store, db, [], is_new=True)
 
 
 def restore(
@@ -399,6 +406,35 @@ def restore(
             _pipeline(source_type, connection_id, container, store, db).sync_destination()
 
 
+def close_interrupted(store: Store) -> list[SyncRun]:
+    """End every sync whose process died while reading; those that are alive hold their lock."""
+    ended: list[SyncRun] = []
+    for run in store.ledger.all_open():
+        try:
+            with _container_lock(run.source_type, run.connection_id, run.container, store):
+                ended += _close_interrupted(run.connection_id, run.container, store)
+        except AlreadyRunningError:
+            continue
+    return ended
+
+
+def set_aside(run: SyncRun, store: Store) -> None:
+    """Give up a package that cannot be loaded: kept for people, and read anew by the next sync.
+
+    Its container's folder goes as a whole, cursors included: they are restored from the warehouse.
+    """
+    name = _pipeline_name(run.connection_id, run.container)
+    with _container_lock(run.source_type, run.connection_id, run.container, store):
+        folder = store.root / "set_aside"
+        folder.mkdir(parents=True, exist_ok=True)
+        (store.visits / f"{name}.json").unlink(missing_ok=True)
+        if (store.pipelines / name).exists():
+            (store.pipelines / name).replace(folder / f"{name}.{run.sync_id}")
+        for waiting, _ in store.ledger.open_syncs(run.connection_id):
+            if waiting.container == run.container:
+                waiting.interrupted("its package was set aside by hand")
+
+
 def adopt(warehouse_id: str, store: Store) -> None:
     """Forget local cursors and packages that belong to another warehouse file than this one.
 
@@ -410,20 +446,27 @@ def adopt(warehouse_id: str, store: Store) -> None:
         return
     shutil.rmtree(store.pipelines, ignore_errors=True)
     for run in store.ledger.all_open():  # Their packages are gone.
-        run.interrupted()
+        run.interrupted("the warehouse was replaced before the load")
     store.pipelines.mkdir(parents=True)
     stamp.write_text(warehouse_id)
 
 
-def load_ledger(store: Store, db: duckdb.DuckDBPyConnection, sources: list[dict[str, Any]]) -> None:
+def load_ledger(
+    store: Store,
+    db: duckdb.DuckDBPyConnection,
+    sources: list[dict[str, Any]],
+    *,
+    is_new: bool = False,
+) -> None:
     """Carry the ledger's files and changes of the configuration into `raw_headwater`.
 
     Safe to repeat: every line has an id of its own, and a file is removed only after its commit.
+    Where a table `is_new` (an older Headwater did not have it), it is made even without a row.
     """
     paths = store.ledger.files()
     recorded = _recorded_sources(db)
     changed = _changed_sources(recorded or {}, sources)
-    if recorded is not None and not paths and not changed:
+    if not is_new and recorded is not None and not paths and not changed:
         return
     tables = [
         _table(name, ledger.to_table(name, paths), {**EVENTS, "primary_key": schema.names[0]})
@@ -597,11 +640,14 @@ def _changed_sources(
     ]
 
 
-def _close_interrupted(connection_id: str, container: str, store: Store) -> None:
+def _close_interrupted(connection_id: str, container: str, store: Store) -> list[SyncRun]:
     """End syncs that died during extract: under the container's lock none of them is alive."""
+    ended = []
     for run, events in store.ledger.open_syncs(connection_id):
         if run.container == container and "extracted" not in events:
             run.interrupted()
+            ended.append(run)
+    return ended
 
 
 class AlreadyRunningError(PermanentError):
@@ -626,6 +672,28 @@ def _container_lock(
             "one at a time",
             "wait for it to end",
         ) from None
+
+
+@contextmanager
+def stillness(store: Store) -> Iterator[None]:
+    """Hold every container's lock: nobody reads or loads meanwhile.
+
+    Raises:
+        TransientError: somebody does.
+    """
+    with ExitStack() as held:
+        for path in sorted((store.root / "locks").glob("*__*.lock")):
+            try:
+                held.enter_context(FileLock(path, timeout=0))
+            except Timeout:
+                raise TransientError(
+                    "headwater.sync",
+                    f"a sync is running ({path.stem})",
+                    "none while the warehouse is replaced",
+                    "wait for it to end, or stop Airflow, then run again",
+                    code="already_running",
+                ) from None
+        yield
 
 
 def _pipeline_name(connection_id: str, container: str) -> str:

@@ -112,6 +112,10 @@ _LEDGER: Final = {
         external_id varchar, stage varchar, error_code varchar, error_message varchar,
         payload varchar, occurred_at timestamptz, _dlt_load_id varchar
     """,
+    "error_events": """
+        error_event_id varchar, error_id varchar, action varchar, outcome varchar,
+        reason varchar, done_by varchar, occurred_at timestamptz, _dlt_load_id varchar
+    """,
     "sources": """
         connection_id varchar, source_type varchar, stores varchar,
         sync_frequency_minutes bigint, is_enabled boolean, content_visibility varchar,

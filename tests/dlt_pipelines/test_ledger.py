@@ -28,7 +28,7 @@ def start(ledger: Ledger, container: str = REPO, connection: str = "github") -> 
         container,
         mode="window",
         resources=["issues", "labels"],
-        trigger=Trigger("airflow", "ingest_github", "manual__1", 2),
+        trigger=Trigger("airflow", "ingest_github", "manual__1", 2, "http://localhost/log"),
         window=(datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)),
     )
 
@@ -53,6 +53,7 @@ def test_a_sync_is_on_disk_from_its_first_line(ledger):
         "dag_id": "ingest_github",
         "run_id": "manual__1",
         "try_number": 2,
+        "log_url": "http://localhost/log",
         "window_start": "2026-01-01T00:00:00Z",
         "window_end": "2026-02-01T00:00:00Z",
         "resources": ["issues", "labels"],

@@ -10,7 +10,7 @@ import duckdb
 import pytest
 from filelock import FileLock
 
-from dlt_pipelines import SOURCES, pipeline
+from dlt_pipelines import SOURCES, ledger, pipeline
 from dlt_pipelines.http import PermanentError
 from dlt_pipelines.ledger import Trigger
 from include import steps, warehouse
@@ -488,6 +488,33 @@ def test_loading_the_ledger_twice_adds_no_line_twice(sandbox_of, install):
         counts.append(installation.query("select count(*) from raw_headwater.sync_events"))
     assert counts[0] == counts[1] == [(1 + len(READ),)]  # Started, and extracted each.
     assert len(settings.store.ledger.files()) == 1  # It is open: its load has not come.
+
+
+def test_an_older_warehouse_gets_the_ledger_tables_it_lacks_and_keeps_its_rows(
+    sandbox_of, tmp_path, monkeypatch
+):
+    installation = Installation.beside(sandbox_of(gauge()), tmp_path / "older")
+    with monkeypatch.context() as before:
+        before.delitem(ledger.TABLES, "error_events")
+        installation.sync()
+    tables = (
+        "select table_name from duckdb_tables() where schema_name = 'raw_headwater'"
+        " and not starts_with(table_name, '_dlt') order by all"
+    )
+    assert installation.column(tables) == ["dead_letters", "sources", "sync_events"]
+    accounts = "from raw_headwater.sync_events order by all"
+    known = installation.query(accounts)
+    settings = installation.settings
+    steps.prepare(settings, "github")
+    assert installation.column(tables) == ["dead_letters", "error_events", "sources", "sync_events"]
+    assert installation.query(accounts) == known
+    told = {"error_id": "e", "action": "dismiss", "outcome": "dismissed", "reason": "r"}
+    settings.store.ledger.resolve([{**told, "done_by": "cli"}])
+    with warehouse.writer(settings) as db:
+        pipeline.load_ledger(settings.store, db, settings.source_rows())
+    assert installation.query(
+        "select error_id, action, outcome, reason, done_by from raw_headwater.error_events"
+    ) == [("e", "dismiss", "dismissed", "r", "cli")]
 
 
 def test_a_source_that_is_no_longer_configured_keeps_its_row_and_says_so(sandbox_of, install):
