@@ -253,8 +253,47 @@ class NotionSource(_Source):
 Source = Annotated[GitHubSource | LinearSource | NotionSource, Field(discriminator="type")]
 
 
+Days = Annotated[int, Field(ge=1, le=36_500)]
+
+
+def _names_a_raw_table(name: str) -> str:
+    dataset, _, table = name.partition(".")
+    if table not in getattr(SOURCES.get(dataset.removeprefix("raw_")), "resources", ()):
+        raise ValueError(f"{name!r} is no raw table; use one such as raw_github.workflow_jobs")
+    return name
+
+
+RawTable = Annotated[str, AfterValidator(_names_a_raw_table)]
+
+
+class Retention(_Model):
+    """After how many days rows move from the warehouse into the archive.
+
+    `tables` gives raw tables times of their own; null keeps a table's rows where they are.
+    """
+
+    raw_events_days: Days = 180
+    sync_logs_days: Days = 90
+    webhook_events_days: Days = 30
+    tables: dict[RawTable, Days | None] = {}
+
+    def days(self, dataset: str, table: str) -> int | None:
+        """How long rows of a raw table stay in the warehouse; None: for ever."""
+        return self.tables.get(f"{dataset}.{table}", self.raw_events_days)
+
+
+class Backups(_Model):
+    """Where copies of the warehouse go, and how many stay; relative to the data folder."""
+
+    folder: Path = Path("backups")
+    keep_daily: Annotated[int, Field(ge=1, le=3_660)] = 7
+    keep_weekly: Annotated[int, Field(ge=0, le=520)] = 4
+
+
 class _SourcesFile(_Model):
     sources: Annotated[tuple[Source, ...], Field(min_length=1)]
+    retention: Retention = Retention()
+    backups: Backups = Backups()
 
     @model_validator(mode="after")
     def _unique_names(self) -> _SourcesFile:
@@ -327,7 +366,26 @@ class Settings:
         Raises:
             ConfigError: the file is missing or wrong; names file, line and remedy.
         """
-        return load_sources(self.sources_file)
+        return self._file.sources
+
+    @property
+    def retention(self) -> Retention:
+        """How long rows stay in the warehouse before they move into the archive."""
+        return self._file.retention
+
+    @property
+    def backups(self) -> Backups:
+        """Where backups go, and how many are kept."""
+        return self._file.backups
+
+    @property
+    def backups_folder(self) -> Path:
+        """Where backups lie."""
+        return self.data / self.backups.folder.expanduser()
+
+    @cached_property
+    def _file(self) -> _SourcesFile:
+        return _load(self.sources_file)
 
     def source(self, name: str) -> GitHubSource | LinearSource | NotionSource:
         """The entry with this name."""
@@ -481,10 +539,14 @@ def load_sources(path: Path) -> tuple[GitHubSource | LinearSource | NotionSource
     Raises:
         ConfigError: with file, line and remedy.
     """
+    return _load(path).sources
+
+
+def _load(path: Path) -> _SourcesFile:
     try:
         text = path.read_text(encoding="utf-8")
         tree = yaml.compose(text, Loader=yaml.SafeLoader)
-        return _SourcesFile.model_validate(yaml.safe_load(text) or {}).sources
+        return _SourcesFile.model_validate(yaml.safe_load(text) or {})
     except FileNotFoundError:
         raise ConfigError(
             str(path), "the file is missing", "the list of sources", "set HEADWATER_SOURCES"

@@ -22,7 +22,7 @@ from typing import Any, Final
 from dlt_pipelines import SOURCES, pipeline, visits
 from dlt_pipelines.http import AuthError, HeadwaterError, PermanentError, redact
 from dlt_pipelines.ledger import Mode, SyncRun, Trigger
-from include import warehouse
+from include import archive, warehouse
 from include.settings import ROOT, ConfigError, Settings
 
 DBT_PROJECT: Final = ROOT / "dbt_project"
@@ -111,6 +111,7 @@ def load(settings: Settings, name: str) -> list[dict[str, Any]]:
         PermanentError: a package cannot be committed; the others were.
     """
     with warehouse.writer(settings) as db:
+        pipeline.adopt(warehouse.warehouse_id(db), settings.store)
         try:
             ended = pipeline.load(settings.source_type(name), name, settings.store, db)
         finally:
@@ -153,16 +154,19 @@ def sync(
     end: datetime | None = None,
     resources: Iterable[str] = (),
     confirm_deletions: bool = False,
+    trigger: Trigger = Trigger(),  # noqa: B008 - frozen
     say: Say = lambda _: None,
 ) -> tuple[list[dict[str, Any]], list[HeadwaterError]]:
-    """Sync one source from the command line: all steps; failures are returned, not raised.
+    """Sync one source in one process: all steps; failures are returned, not raised.
 
     A refused credential or a wrong option fails the connection: its other containers are not tried.
     """
     failures: list[HeadwaterError] = []
     extracted: dict[str, dict[str, Any]] = {}
     resources = list(resources)
-    wanted, unchanged = prepare(settings, name, containers, mode=mode, resources=resources)
+    wanted, unchanged = prepare(
+        settings, name, containers, mode=mode, resources=resources, trigger=trigger
+    )
     for container in wanted:
         try:
             done = extract(
@@ -174,6 +178,7 @@ def sync(
                 end=end,
                 resources=resources,
                 confirm_deletions=confirm_deletions,
+                trigger=trigger,
             )
             extracted[done["sync_id"]] = done
             say(f"{name}: {container}: {done['items_processed']} items read")
@@ -215,6 +220,7 @@ def transform(settings: Settings, *, full_refresh: bool = False, say: Say = lamb
         pipeline.adopt(warehouse.warehouse_id(db), settings.store)
         pipeline.prepare(SOURCES.values(), settings.store, db)
         pipeline.load_ledger(settings.store, db, settings.source_rows())
+        archive.prepare(db, settings)
     options = ["--full-refresh"] if full_refresh else []
     # Unit tests prove the SQL on made-up rows: they belong to `make test`, not to every run.
     dbt(settings, "build", "--exclude-resource-type", "unit_test", *options, say=say)
@@ -253,6 +259,7 @@ def dbt(settings: Settings, *arguments: str, say: Say = lambda _: None) -> None:
     environment = {
         **os.environ,
         "HEADWATER_WAREHOUSE": str(settings.warehouse),
+        "HEADWATER_DATA": str(settings.data),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
     }
     with (

@@ -62,7 +62,7 @@ def writer(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
     """
     with writer_lock(settings):
         _create(settings.warehouse)
-        db = _connect(settings.warehouse)
+        db = connect(settings)
         try:
             yield db
         finally:
@@ -91,7 +91,7 @@ def publish(settings: Settings, store: str | None = None, *, is_public: bool = F
     target.parent.mkdir(parents=True, exist_ok=True)
     fresh = target.with_suffix(f".{uuid4().hex[:8]}.tmp")
     try:
-        with writer_lock(settings), _connect(settings.warehouse) as db:
+        with writer_lock(settings), connect(settings) as db:
             for abandoned in target.parent.glob("*.tmp*"):
                 abandoned.unlink()  # By a publish that was killed: the lock is ours.
             db.execute(
@@ -124,7 +124,13 @@ def _create(path: Path) -> None:
     fresh.replace(path)
 
 
-def _connect(path: Path) -> duckdb.DuckDBPyConnection:
+def connect(settings: Settings) -> duckdb.DuckDBPyConnection:
+    """A connection for whoever holds the lock; it finds the archive's files.
+
+    Raises:
+        TransientError: another process has the warehouse open.
+    """
+    path = settings.warehouse
     try:
         db = duckdb.connect(str(path))
     except duckdb.IOException as error:
@@ -138,6 +144,7 @@ def _connect(path: Path) -> duckdb.DuckDBPyConnection:
             code="warehouse_locked",
         ) from None
     db.execute("set timezone = 'UTC'")
+    db.execute(f"set global file_search_path = {_text(settings.data)}")
     return db
 
 

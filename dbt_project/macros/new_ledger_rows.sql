@@ -6,7 +6,7 @@ never changes, so the watermark's own instant is simply read again.
     select
         ledger.*,
         loads.completed_at as loaded_at
-    from {{ source('raw_headwater', table) }} as ledger
+    from {{ raw_rows('raw_headwater', table) }} as ledger
     inner join loads on ledger._dlt_load_id = loads.load_id
     {%- if is_incremental() %}
     where

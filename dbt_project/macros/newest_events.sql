@@ -9,7 +9,7 @@ incremental run reads the objects touched by loads that completed since the last
 same instant as the watermark, those that have left no row yet.
 -#}
 {% macro newest_events(dataset, table, shape, key=['connection_id', 'external_id']) -%}
-    {%- set raw = source(dataset, table) -%}
+    {%- set raw = raw_rows(dataset, table) -%}
     {%- set only_changed = 'semi join changed_objects using (' ~ key | join(', ') ~ ')'
         if is_incremental() else '' -%}
     with loads as (

@@ -14,7 +14,7 @@ container may have, the container is part of the key.
             raw.*,
             loads.completed_at,
             raw._dlt_valid_to is null as is_listed
-        from {{ source(dataset, table) }} as raw
+        from {{ raw_rows(dataset, table) }} as raw
         inner join loads on raw._dlt_load_id = loads.load_id
         where
             raw.external_id != '*'

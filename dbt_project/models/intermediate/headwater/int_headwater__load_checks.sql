@@ -40,7 +40,7 @@ events as (
             raw.observed_at,
             not {{ is_readable('raw.payload') }} as is_unreadable,
             if(is_unreadable, raw.payload, null) as payload
-        from {{ source(dataset, table) }} as raw
+        from {{ raw_rows(dataset, table) }} as raw
         where
             raw._dlt_load_id in (
                 select new_loads.load_id

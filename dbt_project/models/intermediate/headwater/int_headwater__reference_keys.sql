@@ -18,7 +18,7 @@ repositories as (
             lower(if({{ is_readable('payload') }}, payload ->> '$.full_name', null))
         ]) as repository_name,
         observed_at
-    from {{ source('raw_github', 'repositories') }}
+    from {{ raw_rows('raw_github', 'repositories') }}
     where external_id != '*'
 ),
 

@@ -17,7 +17,7 @@ with unite_events as (
             strlen(payload) as payload_bytes,
             occurred_at,
             observed_at
-        from {{ source(dataset, table) }}
+        from {{ raw_rows(dataset, table) }}
         {{ 'union all' if not loop.last }}
     {%- else %}
         select 1

@@ -24,7 +24,7 @@ holders as (
             '{{ table }}' as resource,
             max_by(payload, (occurred_at, observed_at, event_id)) as holder,
             max(observed_at) as read_at
-        from {{ source('raw_notion', table) }}
+        from {{ raw_rows('raw_notion', table) }}
         where operation = 'upsert'
         group by connection_id, external_id
         {{ 'union all by name' if not loop.last }}
