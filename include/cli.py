@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 
 from dlt_pipelines.http import HeadwaterError
 from dlt_pipelines.ledger import Mode
-from include import report, steps
+from include import report, steps, upkeep
+from include.console import Json, clear_errors, err, out, print_error
 from include.settings import ROOT, ConfigError, Settings
 
 app = typer.Typer(
@@ -33,10 +33,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+app.add_typer(upkeep.app)
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 Names = Annotated[list[str] | None, typer.Argument(help="Names from sources.yml; default: all.")]
 Moment = Annotated[datetime | None, typer.Option(help="ISO date or time, UTC.")]
 
@@ -61,7 +59,7 @@ def demo(
     from include import demo as demonstration
 
     started = time.monotonic()
-    with _clear_errors(), err.status("starting the sandbox and Airflow") as status:
+    with clear_errors(), err.status("starting the sandbox and Airflow") as status:
 
         def progress(dag: str, task: str) -> None:
             status.update(f"{dag}: {task}")
@@ -97,7 +95,7 @@ def sync(
     mode = "reconcile" if reconcile else mode
     results: list[dict[str, Any]] = []
     failures: list[HeadwaterError] = []
-    with _clear_errors():
+    with clear_errors():
         chosen = names or [source.name for source in settings.sources if source.sync_enabled]
         for name in chosen:
             settings.source(name)
@@ -130,9 +128,11 @@ def sync(
     elif results:
         out.print(report.table("", [{new: r.get(old) for new, old in _SYNCED} for r in results]))
     if unreadable := sum(result.get("items_failed", 0) for result in results):
-        err.print(f"{unreadable} records could not be read: see ops.raw_event_errors", style="red")
+        err.print(
+            f"{unreadable} records could not be read: see `headwater errors list`", style="red"
+        )
     for failure in failures:
-        _print_error(failure)
+        print_error(failure)
     if failures:
         raise typer.Exit(1)
 
@@ -142,7 +142,7 @@ def transform(
     full_refresh: Annotated[bool, typer.Option(help="Rebuild every model.")] = False,
 ) -> None:
     """Build documents, interactions and sync history from raw events."""
-    with _clear_errors():
+    with clear_errors():
         steps.transform(Settings(), full_refresh=full_refresh, say=_print_line)
 
 
@@ -156,21 +156,21 @@ def publish(
     ] = False,
 ) -> None:
     """Put a fresh copy of the marts where analysts open it."""
-    with _clear_errors():
+    with clear_errors():
         out.print(steps.publish(Settings(), store, is_public=public), soft_wrap=True)
 
 
 @app.command()
 def docs() -> None:
     """Write the dbt docs as one self-contained page."""
-    with _clear_errors():
+    with clear_errors():
         out.print(steps.docs(Settings()))
 
 
 @app.command()
 def status(as_json: Json = False) -> None:
     """What the published file holds, and how the last sync of every container ended."""
-    with _clear_errors():
+    with clear_errors():
         summary = report.read(Settings())
     if as_json:
         out.print_json(json.dumps(summary, default=str))
@@ -181,7 +181,7 @@ def status(as_json: Json = False) -> None:
 @app.command()
 def check(as_json: Json = False) -> None:
     """Validate sources.yml and try each credential."""
-    with _clear_errors():
+    with clear_errors():
         results = list(steps.check(Settings()))
     if as_json:
         out.print_json(json.dumps(results))
@@ -218,7 +218,7 @@ def up(
     from include.demo import demo_settings
     from include.sandbox import Sandbox, Workspace
 
-    with _clear_errors():
+    with clear_errors():
         settings = Settings()
         if any(os.environ.get(source.secret) for source in settings.sources):
             _standalone(environment(settings, port=port))
@@ -250,11 +250,6 @@ def _standalone(variables: dict[str, str]) -> None:
         raise typer.Exit(process.returncode)
 
 
-def _print_error(error: HeadwaterError) -> None:
-    """One line, however narrow the terminal, so that it can be searched for."""
-    err.print(str(error), style="red", markup=False, soft_wrap=True)
-
-
 def _print_line(line: str) -> None:
     err.print(line, markup=False)
 
@@ -263,16 +258,6 @@ def _utc(moment: datetime | None) -> datetime | None:
     if moment is None:
         return None
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-@contextmanager
-def _clear_errors() -> Iterator[None]:
-    """Turn an expected failure into one line and exit code 1."""
-    try:
-        yield
-    except HeadwaterError as error:
-        _print_error(error)
-        raise typer.Exit(1) from None
 
 
 @contextmanager

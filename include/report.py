@@ -42,7 +42,7 @@ _QUERIES: Final = {
         ) = 1
         order by connection_id, container
     """,
-    "errors": "select count(*) as open_errors from ops.raw_event_errors",
+    "errors": "select count(*) as open_errors from ops.raw_event_errors where status = 'open'",
 }
 EXAMPLES: Final = (
     (
@@ -71,7 +71,7 @@ def read(settings: Settings) -> dict[str, Any]:
     """Counts by type, the last sync of each container, and where the file is.
 
     Raises:
-        PermanentError: nothing has been published yet.
+        PermanentError: nothing has been published yet, or nothing by this version.
     """
     path = settings.published
     if not path.exists():
@@ -84,7 +84,16 @@ def read(settings: Settings) -> dict[str, Any]:
         )
     with duckdb.connect(str(path), read_only=True) as db:
         db.execute("set timezone = 'UTC'")
-        found = {name: _rows(db, query) for name, query in _QUERIES.items()}
+        try:
+            found = {name: _rows(db, query) for name, query in _QUERIES.items()}
+        except (duckdb.BinderException, duckdb.CatalogException):
+            raise PermanentError(
+                "headwater.status",
+                f"{path.name} is from another version",
+                "the marts of this one",
+                "run `headwater transform` and `headwater publish`",
+                code="not_published",
+            ) from None
     return {"published": str(path), **found}
 
 
@@ -93,7 +102,7 @@ def show(console: Console, summary: dict[str, Any]) -> None:
     for name in ("documents", "interactions", "syncs"):
         console.print(table(name.capitalize(), summary[name]))
     if errors := summary["errors"][0]["open_errors"]:
-        console.print(f"[red]{errors} records could not be read: see ops.raw_event_errors[/red]")
+        console.print(f"[red]{errors} records could not be read: see `headwater errors list`[/red]")
     path = _short(Path(summary["published"]))
     console.print(f"\nPublished: [bold]{path}[/bold]", soft_wrap=True)
     console.print(f"\nTry: [bold]duckdb -readonly {path}[/bold]", soft_wrap=True)

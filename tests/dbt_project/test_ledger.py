@@ -185,9 +185,10 @@ def test_ledger_becomes_history_state_and_errors(warehouse: Path, dbt: Dbt) -> N
     )
     assert (status, failures) == ("failed", 1)
     assert json.loads(state)["resources"]["issues"]["cursor"] == "c1"
-    assert read(warehouse, "select stage, error_code, attempt_count from ops.raw_event_errors") == [
-        ("extract", "ValidationError", 2)
-    ]
+    assert read(
+        warehouse,
+        "select stage, error_code, attempt_count, status from ops.raw_event_errors order by stage",
+    ) == [("extract", "ValidationError", 2, "open"), ("load", "disk_full", 1, "open")]
     assert read(
         warehouse,
         "select repository, branches, exclude_paths, max_file_size_bytes, is_private, last_status"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 
+import duckdb
 import pytest
 from typer.testing import CliRunner
 
@@ -140,6 +141,20 @@ def test_a_wrong_option_is_one_line_and_asks_no_api(installed, headwater, argume
         assert len([line for line in result.stderr.splitlines() if "; expected " in line]) == 1
     assert installed.asked() == []
     assert "Traceback" not in result.output
+
+
+def test_status_of_what_an_older_version_published_says_what_to_do(installed, headwater):
+    published = installed.settings.published
+    published.parent.mkdir()
+    with duckdb.connect(str(published)) as db:
+        db.execute("create schema core")
+        db.execute("create table core.documents as select 'github' as source_type")
+    result = headwater(installed, "status")
+    assert result.exit_code == 1
+    assert result.stderr == (
+        "headwater.status: headwater.duckdb is from another version; expected the marts of this"
+        " one; run `headwater transform` and `headwater publish`\n"
+    )
 
 
 def test_an_error_is_one_line_however_narrow_the_terminal(installed, headwater, monkeypatch):

@@ -51,7 +51,7 @@ read_details as (
             started_details,
             '{{ {
                 "mode": "VARCHAR", "trigger": "VARCHAR", "dag_id": "VARCHAR",
-                "run_id": "VARCHAR", "try_number": "INTEGER",
+                "run_id": "VARCHAR", "try_number": "INTEGER", "log_url": "VARCHAR",
                 "window_start": "TIMESTAMPTZ", "window_end": "TIMESTAMPTZ",
                 "resources": ["VARCHAR"]
             } | tojson }}'

@@ -2,6 +2,14 @@ with dead_letters as (
     select * from {{ ref('stg_headwater__dead_letters') }}
 ),
 
+error_events as (
+    select * from {{ ref('stg_headwater__error_events') }}
+),
+
+sync_events as (
+    select * from {{ ref('stg_headwater__sync_events') }}
+),
+
 load_checks as (
     select * from {{ ref('int_headwater__load_checks') }}
 ),
@@ -19,7 +27,7 @@ issue_events as (
 ),
 
 raw_issue_events as (
-    select * from {{ source('raw_github', 'issue_events') }}
+    select * from {{ raw_rows('raw_github', 'issue_events') }}
 ),
 
 dead_letter_errors as (
@@ -131,6 +139,35 @@ nameless_events as (
     where issue_events.event is null
 ),
 
+-- A package that could not be committed waits, and is tried again under the same sync.
+failed_loads as (
+    select
+        'load:' || sync_id as raw_event_error_id,
+        sync_id,
+        any_value(connection_id) as connection_id,
+        any_value(source_type) as source_type,
+        any_value(container) as container,
+        '*' as resource,
+        'load' as stage,
+        max_by(details ->> '$.error_code', (occurred_at, ledger_event_id)) filter (
+            where event = 'failed'
+        ) as error_code,
+        max_by(details ->> '$.error_message', (occurred_at, ledger_event_id)) filter (
+            where event = 'failed'
+        ) as error_message,
+        count(*) filter (where event = 'failed')::integer as attempt_count,
+        min(occurred_at) filter (where event = 'failed') as first_failed_at,
+        max(occurred_at) filter (where event = 'failed') as last_failed_at,
+        max(occurred_at) filter (where event in ('loaded', 'interrupted'))
+            as ended_at
+    from sync_events
+    group by sync_id
+    having
+        count(*) filter (
+            where event = 'failed' and (details ->> '$.stage') = 'load'
+        ) > 0
+),
+
 unite_errors as (
     select * from dead_letter_errors
     union all by name
@@ -139,6 +176,69 @@ unite_errors as (
     select * from unrendered_texts
     union all by name
     select * from nameless_events
+    union all by name
+    select * from failed_loads
+),
+
+sum_events as (
+    select
+        error_id,
+        count(*) filter (where action = 'replay')::integer as replay_count,
+        count(*) filter (where outcome = 'failed')::integer as failed_replay_count,
+        max(occurred_at) filter (where outcome = 'dismissed') as dismissed_at,
+        max(occurred_at) filter (where outcome = 'resolved') as replayed_at,
+        max_by(reason, (occurred_at, error_event_id)) as reason
+    from error_events
+    group by error_id
+),
+
+-- Whatever was dismissed stays so; what was resolved is open again when it fails again.
+settle_errors as (
+    select
+        errors.*,
+        coalesce(events.replay_count, 0) as replay_count,
+        coalesce(events.failed_replay_count, 0) as failed_replay_count,
+        case
+            when events.dismissed_at is not null then 'dismissed'
+            when
+                events.replayed_at > errors.last_failed_at
+                or errors.ended_at > errors.last_failed_at
+                then 'resolved'
+            else 'open'
+        end as status,
+        case status
+            when 'dismissed' then events.dismissed_at
+            when 'resolved'
+                then coalesce(errors.ended_at, events.replayed_at)
+        end as resolved_at,
+        if(status = 'open', null, events.reason) as resolution_reason
+    from unite_errors as errors
+    left join sum_events as events on errors.raw_event_error_id = events.error_id
+),
+
+describe_errors as (
+    select
+        raw_event_error_id,
+        sync_id,
+        connection_id,
+        external_id,
+        event_id,
+        source_type,
+        container,
+        resource,
+        stage,
+        status,
+        error_code,
+        error_message,
+        resolution_reason,
+        payload,
+        if(stage = 'normalize', attempt_count + failed_replay_count, attempt_count)
+            as attempt_count,
+        replay_count,
+        first_failed_at,
+        last_failed_at,
+        resolved_at
+    from settle_errors
 )
 
-select * from unite_errors
+select * from describe_errors

@@ -78,6 +78,7 @@ describe_syncs as (
                 null
             )
         ) as error_message,
+        syncs.started.log_url as log_url,
         syncs.started.try_number as try_number,
         extractions.extraction.items_processed as items_processed,
         extractions.extraction.items_succeeded as items_succeeded,

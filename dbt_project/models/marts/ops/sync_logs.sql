@@ -94,6 +94,7 @@ describe_events as (
         events.account.stage as stage,
         events.account.error_code as error_code,
         events.account.error_message as error_message,
+        syncs.started.log_url as log_url,
         syncs.started.try_number as try_number,
         coalesce(sums.items_processed, events.account.items_processed)
             as items_processed,

@@ -1,0 +1,32 @@
+"""How commands speak: results to stdout, everything else to stderr, one line per failure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from dlt_pipelines.http import HeadwaterError
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+
+
+def print_error(error: HeadwaterError) -> None:
+    """One line, however narrow the terminal, so that it can be searched for."""
+    err.print(str(error), style="red", markup=False, soft_wrap=True)
+
+
+@contextmanager
+def clear_errors() -> Iterator[None]:
+    """Turn an expected failure into one line and exit code 1."""
+    try:
+        yield
+    except HeadwaterError as error:
+        print_error(error)
+        raise typer.Exit(1) from None
