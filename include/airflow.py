@@ -113,7 +113,9 @@ def trigger_of(context: Mapping[str, Any]) -> Trigger:
     """Which task instance is syncing, for the ledger."""
     run, instance = context["dag_run"], context["ti"]
     run_type = getattr(run.run_type, "value", run.run_type)
-    return Trigger(str(run_type), instance.dag_id, run.run_id, instance.try_number)
+    return Trigger(
+        str(run_type), instance.dag_id, run.run_id, instance.try_number, instance.log_url
+    )
 
 
 @contextmanager

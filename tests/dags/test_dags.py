@@ -10,8 +10,13 @@ from typing import Any
 
 import pytest
 
+from dlt_pipelines import pipeline
+from dlt_pipelines.ledger import Trigger
+from include import backup, errors, steps, warehouse
 from include.airflow_env import environment
+from include.sandbox.faults import Fault
 from include.settings import ROOT, Settings
+from tests.workspaces import REPO, gauge
 
 READ_DAGS = """
 import json
@@ -23,6 +28,7 @@ from airflow.settings import Session
 bag = DagBag("dags")
 def task(t):
     return {"down": sorted(t.downstream_task_ids), "pool": t.pool, "mapped": t.is_mapped,
+            "type": t.operator_name if t.is_mapped else t.task_type,
             "rule": str(getattr(t.trigger_rule, "value", t.trigger_rule)),
             "outlets": [o.name for o in t.outlets or []], "retries": t.retries}
 def dag(d):
@@ -70,7 +76,13 @@ def read(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 def test_dag_files_import_without_errors_and_give_one_dag_per_source(read: Any) -> None:
     assert read["errors"] == {}
-    assert sorted(read["dags"]) == ["ingest_code", "ingest_paused", "transform"]
+    assert sorted(read["dags"]) == [
+        "ingest_code",
+        "ingest_paused",
+        "maintain",
+        "replay",
+        "transform",
+    ]
 
 
 def test_ingest_runs_prepare_extract_load_verify(read: Any) -> None:
@@ -127,6 +139,55 @@ def test_transform_follows_any_raw_asset_one_run_at_a_time(read: Any) -> None:
     assert {task["pool"] for task in dag["tasks"].values()} == {"warehouse"}
 
 
+def test_maintain_archives_backs_up_and_asks_a_person_about_mass_deletions(read: Any) -> None:
+    dag = read["dags"]["maintain"]
+    tasks = dag["tasks"]
+    assert (dag["schedule"], dag["catchup"], dag["max_active_runs"]) == (
+        "CronTriggerTimetable",
+        False,
+        1,
+    )
+    assert {name: task["down"] for name, task in tasks.items()} == {
+        "find_interrupted": ["archive", "reconcile", "verify"],
+        "archive": ["back_up", "verify"],
+        "back_up": ["verify"],
+        "reconcile": ["ask", "verify"],
+        "ask": ["confirm", "to_forms"],
+        "to_forms": ["decide"],
+        "decide": ["confirm"],
+        "confirm": ["verify"],
+        "verify": [],
+    }
+    assert [name for name, task in tasks.items() if task["mapped"]] == ["reconcile", "decide"]
+    assert tasks["decide"]["type"] == "HITLOperator"
+    assert {name: task["pool"] for name, task in tasks.items() if "warehouse" in task["pool"]} == {
+        "find_interrupted": "warehouse",
+        "archive": "warehouse",
+        "back_up": "warehouse",
+    }
+    assert {name: task["rule"] for name, task in tasks.items()} == {
+        "find_interrupted": "all_success",
+        "archive": "all_done",
+        "back_up": "all_done",
+        "reconcile": "all_success",
+        "ask": "all_done",
+        "to_forms": "all_success",
+        "decide": "all_success",
+        "confirm": "all_success",
+        "verify": "none_failed",
+    }
+
+
+def test_replay_is_run_by_hand_and_offers_the_ids_of_errors(read: Any) -> None:
+    dag = read["dags"]["replay"]
+    assert (dag["schedule"], dag["max_active_runs"], dag["params"]) == (
+        "NullTimetable",
+        1,
+        ["error_ids"],
+    )
+    assert sorted(dag["tasks"]["replay_errors"]["outlets"]) == ["raw_code", "raw_paused"]
+
+
 def test_every_pool_that_a_task_names_exists(read: Any) -> None:
     named = {task["pool"] for dag in read["dags"].values() for task in dag["tasks"].values()}
     assert named <= set(read["pools"])
@@ -142,12 +203,54 @@ def test_a_mistake_in_sources_yml_is_an_import_error_that_names_its_line(tmp_pat
         "print('RESULT ' + json.dumps(DagBag('dags').import_errors))"
     )
     errors = in_airflow(Settings(tmp_path / "data", sources), code)
-    assert sorted(Path(name).name for name in errors) == ["ingest.py", "transform.py"]
+    assert sorted(Path(name).name for name in errors) == [
+        "ingest.py",
+        "maintain.py",
+        "replay.py",
+        "transform.py",
+    ]
     assert all(
         f"{sources}:2: sources.0.repositories: Field required" in error
         and "add repositories" in error
         for error in errors.values()
     )
+
+
+def test_maintain_and_replay_do_their_work(sandbox_of: Any, install: Any) -> None:
+    installation = install(sandbox_of(gauge()))
+    settings = installation.settings
+    installation.sandbox.faults.add(
+        Fault(kind="remove", key="updated_at", path="/issues$", times=None)
+    )
+    installation.sync()
+    installation.sandbox.faults.clear()
+    installation.sandbox.workspace.github(REPO).delete_issue(2)
+    dead = settings.store.ledger.start(
+        "github", "github", REPO, mode="full", resources=["issues"], trigger=Trigger()
+    )
+    with warehouse.writer(settings) as db:
+        pipeline.load_ledger(settings.store, db, settings.source_rows())
+    steps.dbt(settings, "run", "--select", "+raw_event_errors")
+    in_airflow(
+        settings,
+        "from include.airflow import test_dags\n"
+        "test_dags(['maintain', 'replay'])\nprint('RESULT null')",
+    )
+    assert installation.query(
+        "select event from raw_headwater.sync_events where sync_id = $id order by occurred_at",
+        id=dead.sync_id,
+    ) == [("started",), ("interrupted",)]
+    (made,) = backup.listed(settings)
+    assert (settings.backups_folder / made.name / backup.FILE).stat().st_size == made.bytes
+    assert {(e["status"], e["replay_count"]) for e in errors.listed(settings, everything=True)} == {
+        ("resolved", 1)
+    }
+    assert installation.query(
+        "select details ->> '$.dag_id', details ->> '$.mode', details ->> '$.try_number'"
+        " from raw_headwater.sync_events where event = 'started' order by occurred_at"
+    )[2:] == [("maintain", "reconcile", "1"), ("replay", "full", "1")]
+    (done_by,) = set(installation.column("select done_by from raw_headwater.error_events"))
+    assert done_by.startswith("replay manual__")
 
 
 OPTIONS = """
