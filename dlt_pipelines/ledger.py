@@ -25,7 +25,7 @@ import pyarrow as pa
 
 from dlt_pipelines.http import HeadwaterError, Meter, redact
 
-Mode = Literal["incremental", "window", "full", "reconcile"]
+Mode = Literal["incremental", "window", "full", "reconcile", "webhook"]
 Event = Literal["started", "extracted", "loaded", "failed", "interrupted"]
 Stage = Literal["extract", "load", "normalize"]
 
@@ -34,7 +34,9 @@ ORIGINS: Final[dict[str, str]] = {
     "window": "backfill",
     "full": "backfill",
     "reconcile": "reconcile",
+    "webhook": "webhook",
 }
+NOTES_KEPT: Final = 100
 _UTC_TIME: Final = pa.timestamp("us", "UTC")
 SYNC_EVENTS: Final = pa.schema(
     [
@@ -73,6 +75,19 @@ ERROR_EVENTS: Final = pa.schema(
             pa.field(name, pa.string(), False)
             for name in ("error_event_id", "error_id", "action", "outcome", "reason", "done_by")
         ),
+        pa.field("occurred_at", _UTC_TIME, False),
+    ]
+)
+# How an attempt to follow a delivery of a webhook ended; with its body, for replay.
+DELIVERIES: Final = pa.schema(
+    [
+        *(pa.field(name, pa.string(), False) for name in ("delivery_event_id", "delivery_id")),
+        *(pa.field(name, pa.string(), False) for name in ("connection_id", "source_type")),
+        *(pa.field(name, pa.string(), False) for name in ("event", "action", "status")),
+        pa.field("attempts", pa.int64(), False),
+        pa.field("error_message", pa.string()),
+        pa.field("payload", pa.string(), False),
+        pa.field("received_at", _UTC_TIME, False),
         pa.field("occurred_at", _UTC_TIME, False),
     ]
 )
@@ -124,6 +139,12 @@ class ResourceRun:
     def refused(self, error: HeadwaterError) -> None:
         """The token may not read this resource: the sync goes on without it, and says so."""
         self.refusal = error
+
+    def note(self, name: str, value: str) -> None:
+        """Say something of one object, beside the numbers; the first hundred of a kind are kept."""
+        said = self.notes.setdefault(name, [])
+        if len(said) < NOTES_KEPT and value not in said:
+            said.append(value)
 
     def dead_letter(self, payload: bytes, error: Exception) -> None:
         """Keep a record that cannot be read, with the reason; the run goes on without it."""

@@ -36,6 +36,7 @@ from dlt_pipelines.http import (
     TransientError,
 )
 from dlt_pipelines.ledger import Ledger, Mode, ResourceRun, SyncRun, Trigger, slug
+from dlt_pipelines.webhook import Subject, Webhook
 
 # Objects with a last-change time: a re-read adds nothing, a change adds one row, history is kept.
 EVENTS: Final[dict[str, Any]] = {
@@ -104,7 +105,7 @@ class SyncRequest:
     of this container (empty: everything), `resources` what this one sync is limited to. `blobs` is
     the URL of the object store for large contents (empty: a folder in `data`). `client_secret` goes
     with a `secret` that is a refresh token. `probed` is what the same run's probe answered of this
-    container (empty: it made none).
+    container (empty: it made none). `objects` are what deliveries name (mode `webhook`).
     """
 
     source_type: str
@@ -127,12 +128,17 @@ class SyncRequest:
     confirm_deletions: bool = False
     blobs: str = ""
     probed: bytes = b""
+    objects: tuple[Subject, ...] = ()
     retry: RetryPolicy = field(default_factory=RetryPolicy)
 
     @property
     def is_live(self) -> bool:
         """Whether this sync goes on from what is remembered, and remembers."""
         return self.mode == "incremental"
+
+    def named(self, resource: str) -> list[Subject]:
+        """The objects of a resource that deliveries name."""
+        return [subject for subject in self.objects if subject.resource == resource]
 
     def cursor(self, overlap_seconds: float) -> Cursor:
         """The dlt cursor on `occurred_at`.
@@ -174,7 +180,7 @@ class SourceType:
     containers of `probed_kind` at once, what moves whenever anything in one of them does. `scope`
     names what of the configuration decides which objects a container has: where it grows, they are
     read from the beginning. `rows_in_memory` is after how many rows of a table they are written to
-    disk, fewer where single records are large.
+    disk, fewer where single records are large. `webhook` reads the objects that deliveries name.
     """
 
     name: str
@@ -187,6 +193,7 @@ class SourceType:
     probed_kind: str = ""
     scope: Callable[[SyncRequest], Sequence[str]] | None = None
     rows_in_memory: int = 5_000
+    webhook: Webhook | None = None
 
     @property
     def dataset(self) -> str:
@@ -198,11 +205,13 @@ class SourceType:
 
         Of what the configuration wants, and only with what it follows: where one sync is limited
         to some resources, all that share their cursor come along. Objects without times are not
-        part of a window, and only what can be found again is reconciled.
+        part of a window, and only what can be found again is reconciled. A delivery is about what
+        it names, and what follows that.
         """
         wanted = {*request.content_types}
         wanted |= {self.resources[name].follows for name in wanted}
         limits = {self.resources[name].follows or name for name in request.resources}
+        named = {subject.resource for subject in request.objects}
         return tuple(
             name
             for name, resource in self.resources.items()
@@ -211,6 +220,7 @@ class SourceType:
             and (not limits or (resource.follows or name) in limits)
             and (request.mode != "window" or (resource.strategy is EVENTS and resource.has_times))
             and (request.mode != "reconcile" or resource.locator)
+            and (request.mode != "webhook" or {name, resource.follows} & named)
         )
 
 
@@ -391,6 +401,8 @@ def prepare(
             _run_once(f"{source_type.name}_tables", source_type.name, tables, store, db)
     if any(("raw_headwater", name) not in existing for name in (*ledger.TABLES, "sources")):
         load_ledger(store, db, [], is_new=True)
+    if ("raw_headwater", "webhook_deliveries") not in existing:
+        load_deliveries([], store, db)
 
 
 def restore(
@@ -449,6 +461,16 @@ def adopt(warehouse_id: str, store: Store) -> None:
         run.interrupted("the warehouse was replaced before the load")
     store.pipelines.mkdir(parents=True)
     stamp.write_text(warehouse_id)
+
+
+def load_deliveries(
+    rows: list[dict[str, Any]], store: Store, db: duckdb.DuckDBPyConnection
+) -> None:
+    """Keep how attempts to follow deliveries ended; safe to repeat."""
+    table = pa.Table.from_pylist(rows, schema=ledger.DELIVERIES)
+    strategy = {**EVENTS, "primary_key": ledger.DELIVERIES.names[0]}
+    tables = [_table("webhook_deliveries", table, strategy)]
+    _run_once("headwater_deliveries", "headwater", tables, store, db)
 
 
 def load_ledger(
@@ -528,6 +550,8 @@ def _extract_package(
 
 
 def _open(source_type: SourceType, request: SyncRequest, run: SyncRun, store: Store) -> Opened:
+    if request.mode == "webhook" and source_type.webhook:
+        return source_type.webhook.open(request, run)
     if request.mode != "reconcile":
         return source_type.open(request, run)
     if source_type.reconcile is None:

@@ -20,7 +20,10 @@ from dlt_pipelines.github.listings import FIRST_DISCUSSIONS, NEWEST_DISCUSSIONS,
 from dlt_pipelines.github.rest import About, refusable
 from dlt_pipelines.ledger import ResourceRun, SyncRun
 from dlt_pipelines.pipeline import CURSOR, EARLIEST, EVENTS, Cursor, SyncRequest
-from dlt_pipelines.raw_event import to_batches
+from dlt_pipelines.raw_event import SCHEMA, to_batches, to_tombstones
+from dlt_pipelines.webhook import deletion
+
+Gone = list[tuple[str, Json]]
 
 
 def discussions(
@@ -47,9 +50,7 @@ def discussions(
                 continue
             if wants_comments:
                 comments[node["id"]] = read_comments(graphql, run, node)
-            kept = {key: value for key, value in node.items() if key != "comments"}
-            kept["labels"] = _labels(graphql, run, node)
-            records.append(msgspec.json.encode(kept))
+            records.append(_without_comments(graphql, run, node))
             if len(records) == FIRST_DISCUSSIONS:
                 yield from to_batches(records, run, _keys)
                 records = []
@@ -62,6 +63,46 @@ def discussions(
         yield from to_batches(records, sync.account("discussion_comments"), _keys)
 
     leader = rows(cursor)
+    return [leader, leader | comment_rows]
+
+
+def named_discussions(graphql: GraphQL, request: SyncRequest, sync: SyncRun) -> list[DltResource]:
+    """The discussions that deliveries name, with all their comments; tombstones of what is gone."""
+    of_comments: list[pa.Table] = []
+
+    def look_up(name: str, document: str, operation: str) -> tuple[list[Json], Gone]:
+        run, gone = sync.account(name), []
+        named = {subject.key: subject for subject in request.named(name)}
+        found = []
+        for node_id, node in graphql.nodes(run, document, operation, list(named), {}):
+            if node is not None:
+                found.append(node)
+            elif named[node_id].deleted_by:
+                gone.append((node_id, deletion(named[node_id], node=node_id, found=None)))
+            else:
+                run.note("not_found", node_id)
+        return found, gone
+
+    @dlt.resource(name="discussions", **EVENTS)
+    def rows() -> Iterator[pa.Table]:
+        run = sync.account("discussions")
+        found, gone = look_up("discussions", "discussions", "NamedDiscussions")
+        comments = [c for node in found for c in read_comments(graphql, run, node)]
+        _, gone_comments = look_up("discussion_comments", "census", "Exists")
+        run_of_comments = sync.account("discussion_comments")
+        of_comments.extend(to_batches(map(msgspec.json.encode, comments), run_of_comments, _keys))
+        of_comments.extend(to_tombstones(gone_comments, run_of_comments))
+        whole = [_without_comments(graphql, run, node) for node in found]
+        yield from to_batches(whole, run, _keys)
+        yield from to_tombstones(gone, run)
+        yield SCHEMA.empty_table()  # Lets the comments be taken where there is no discussion.
+
+    @dlt.transformer(name="discussion_comments", **EVENTS)
+    def comment_rows(_: pa.Table) -> Iterator[pa.Table]:
+        while of_comments:
+            yield of_comments.pop(0)
+
+    leader = rows()
     return [leader, leader | comment_rows]
 
 
@@ -119,6 +160,12 @@ def read_comments(graphql: GraphQL, run: ResourceRun, discussion: Json) -> list[
         )
         flat += [comment, *replies]
     return flat
+
+
+def _without_comments(graphql: GraphQL, run: ResourceRun, node: Json) -> bytes:
+    kept = {key: value for key, value in node.items() if key not in ("__typename", "comments")}
+    kept["labels"] = _labels(graphql, run, node)
+    return msgspec.json.encode(kept)
 
 
 def _labels(graphql: GraphQL, run: ResourceRun, discussion: Json) -> Json | None:

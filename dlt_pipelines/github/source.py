@@ -43,7 +43,7 @@ import msgspec
 import pyarrow as pa
 from dlt.extract import DltResource
 
-from dlt_pipelines.github import parts
+from dlt_pipelines.github import parts, webhook
 from dlt_pipelines.github.auth import API_HEADERS, tokens_of
 from dlt_pipelines.github.code_resources import code_resources
 from dlt_pipelines.github.commits import Heads, commits_within, walk_commits
@@ -76,6 +76,7 @@ from dlt_pipelines.pipeline import (
     SyncRequest,
 )
 from dlt_pipelines.raw_event import ReadKeys, to_batches
+from dlt_pipelines.webhook import Webhook
 
 OVERLAP_SECONDS: Final = 60
 
@@ -483,6 +484,13 @@ def open_reconciliation(
         yield reconcile(client, request, sync, known)
 
 
+@contextmanager
+def open_named(request: SyncRequest, sync: SyncRun) -> Iterator[Iterable[DltResource]]:
+    """The objects that deliveries name, and nothing else."""
+    with open_client(request) as client:
+        yield webhook.named_objects(client, request, sync, _updated_keys)
+
+
 GITHUB: Final = SourceType(
     name="github",
     default_url="https://api.github.com",
@@ -492,4 +500,5 @@ GITHUB: Final = SourceType(
     reconcile=open_reconciliation,
     probe=probe_repositories,
     probed_kind="repository",
+    webhook=Webhook(webhook.verify, webhook.subjects, open_named),
 )

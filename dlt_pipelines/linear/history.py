@@ -12,6 +12,7 @@ from typing import Any, Final
 import dlt
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 from dlt.extract import DltResource
 
 from dlt_pipelines.http import NotFoundError
@@ -72,7 +73,8 @@ def _unsettled(changed: pa.Table, *, is_live: bool) -> list[dict[str, Any]]:
     The cursor's overlap lists the newest issues at every run; reading them again costs.
     """
     columns = ["external_id", "occurred_at", "observed_at", "payload"]
-    rows: list[dict[str, Any]] = changed.select(columns).to_pylist()
+    there = changed.filter(pc.field("operation") == "upsert")
+    rows: list[dict[str, Any]] = there.select(columns).to_pylist()
     if not is_live:
         return rows
     settled: dict[str, str] = dlt.current.resource_state("issue_history").setdefault("settled", {})

@@ -53,7 +53,7 @@ def _reconciled(
     read_keys: ReadKeys,
 ) -> DltResource:
     run = sync.account(name)
-    census = _Census(workspace, run, scope_of(request), frozenset(request.siblings))
+    census = Census(workspace, run, scope_of(request), frozenset(request.siblings))
 
     @dlt.resource(name=name, **EVENTS)
     def rows() -> Iterator[pa.Table]:
@@ -67,7 +67,7 @@ def _reconciled(
     return rows()
 
 
-class _Census:
+class Census:
     """The ids of one resource in one container; `configured` are the keys of all its teams."""
 
     def __init__(

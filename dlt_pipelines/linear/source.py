@@ -38,6 +38,7 @@ from dlt.extract import DltResource
 
 from dlt_pipelines.http import Client, Meter
 from dlt_pipelines.ledger import ResourceRun, SyncRun
+from dlt_pipelines.linear import webhook
 from dlt_pipelines.linear.auth import tokens_of
 from dlt_pipelines.linear.graphql import Workspace, query_text
 from dlt_pipelines.linear.history import issue_history
@@ -56,6 +57,7 @@ from dlt_pipelines.pipeline import (
     SyncRequest,
 )
 from dlt_pipelines.raw_event import to_batches, to_empty_listing
+from dlt_pipelines.webhook import Webhook
 
 OVERLAP_SECONDS: Final = 60
 
@@ -249,6 +251,13 @@ def _team_keys(request: SyncRequest) -> Sequence[str]:
     return scope_of(request).keys
 
 
+@contextmanager
+def open_named(request: SyncRequest, sync: SyncRun) -> Iterator[Iterable[DltResource]]:
+    """The objects that deliveries name, and nothing else."""
+    with _client(request) as client:
+        yield webhook.named_objects(Workspace(client), request, sync, read_keys)
+
+
 LINEAR: Final = SourceType(
     name="linear",
     default_url="https://api.linear.app",
@@ -259,4 +268,5 @@ LINEAR: Final = SourceType(
     probe=probe_teams,
     probed_kind="team",
     scope=_team_keys,
+    webhook=Webhook(webhook.verify, webhook.subjects, open_named),
 )

@@ -92,12 +92,21 @@ class Memory:
     def has_met(self, people: Iterable[str]) -> bool:
         """Whether all of these were known when people were last listed."""
         known = self._state.get("people")
-        return known is not None and {_hash(one, 6) for one in people} <= {*_pieces(known, _ID)}
+        if known is None or self._state.get("people_are_due"):
+            return False
+        return {_hash(one, 6) for one in people} <= {*_pieces(known, _ID)}
 
     def meet(self, people: Iterable[str]) -> None:
         """People were listed; these were among them, or named somewhere."""
         known = {*_pieces(self._state.get("people", ""), _ID)}
         self._state["people"] = "".join(sorted(known | {_hash(one, 6) for one in people}))
+        self._state.pop("people_are_due", None)
+
+    def expect(self, people: Iterable[str]) -> None:
+        """Named where people are not listed: if any is unknown, the next walk lists them."""
+        if not self.has_met(people):
+            self.meet(people)
+            self._state["people_are_due"] = True
 
     def forget_people(self) -> None:
         """People could not be listed."""

@@ -2,7 +2,8 @@
 
 Nothing says whether anybody was renamed, came or left, and a listing at every sync would be a
 request that mostly brings nothing. So it is read once a day, with everything else that has no
-cursor, and at once when a page, a comment or a database names somebody who was never seen.
+cursor, and at once when a page, a comment or a database names somebody who was never seen; where
+that was read for a webhook, by the next sync.
 """
 
 from __future__ import annotations
@@ -49,6 +50,11 @@ class People:
         if self._is_asked or self.memory is None:
             return False
         return self.memory.is_deep or not self.memory.has_met(self._met)
+
+    def leave_to_next_walk(self) -> None:
+        """Whoever was met here is looked for by the next walk, if unknown."""
+        if self.memory:
+            self.memory.expect(self._met)
 
     def listed(self) -> Iterator[pa.Table]:
         """The complete listing; whoever left is retired.

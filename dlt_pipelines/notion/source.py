@@ -36,6 +36,7 @@ from dlt.extract import DltResource
 
 from dlt_pipelines.http import Meter
 from dlt_pipelines.ledger import SyncRun
+from dlt_pipelines.notion import webhook
 from dlt_pipelines.notion.access import open_client
 from dlt_pipelines.notion.memory import Memory
 from dlt_pipelines.notion.reconcile import reconcile
@@ -50,6 +51,7 @@ from dlt_pipelines.pipeline import (
     SourceType,
     SyncRequest,
 )
+from dlt_pipelines.webhook import Webhook
 
 RESOURCES: Final = {
     "users": Resource(LISTING, "workspace"),
@@ -122,6 +124,13 @@ def _following(name: str, walk: Walk) -> Any:
     return rows
 
 
+@contextmanager
+def open_named(request: SyncRequest, sync: SyncRun) -> Iterator[Iterable[DltResource]]:
+    """The objects that deliveries name, and nothing else."""
+    with open_client(request) as client:
+        yield webhook.named_objects(Workspace(client), request, sync)
+
+
 NOTION: Final = SourceType(
     name="notion",
     default_url="https://api.notion.com",
@@ -130,4 +139,5 @@ NOTION: Final = SourceType(
     check=check,
     reconcile=open_reconciliation,
     rows_in_memory=100,  # Of pages with all their blocks.
+    webhook=Webhook(webhook.verify, webhook.subjects, open_named, webhook.handshake),
 )
