@@ -210,6 +210,37 @@ def sandbox(
 
 
 @app.command()
+def inbox(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free port.")] = 8090,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    follow: Annotated[
+        bool, typer.Option(help="Read what deliveries name, where no Airflow does.")
+    ] = False,
+    once: Annotated[bool, typer.Option(help="Follow what waits, and end.")] = False,
+    replay: Annotated[
+        list[str] | None, typer.Option(help="Follow this delivery again, or all that `failed`.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Receive webhooks at /webhooks/<source>, and keep them until they are followed."""
+    from include import inbox_server
+
+    with _clear_errors():
+        settings = Settings()
+        if not (once or replay):
+            with _until_interrupted():
+                inbox_server.serve(settings, host, port, _print_line, follow=follow)
+            return
+        rows = inbox_server.follow_once(settings, replay or (), _print_line)
+    if as_json:
+        out.print_json(json.dumps(rows))
+    elif rows:
+        out.print(report.table("", rows))
+    if any(row["error_message"] for row in rows):
+        raise typer.Exit(1)
+
+
+@app.command()
 def up(
     port: Annotated[int, typer.Option(min=1, max=65535, help="The UI's port.")] = 8080,
 ) -> None:

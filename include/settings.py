@@ -129,6 +129,7 @@ class _Source(_Model):
     sync_enabled: bool = True
     content_visibility: Literal["public", "private", "mixed"] = "private"
     base_url: Annotated[HttpUrl, AfterValidator(_without_credential)] | None = None
+    webhook_secret: SecretName | None = None
 
     @property
     def containers(self) -> tuple[Container, ...]:
@@ -355,6 +356,11 @@ class Settings:
         return self.published.with_name(f"{name}{'.public' if is_public else ''}.duckdb")
 
     @property
+    def inbox(self) -> Path:
+        """Where deliveries of webhooks are kept."""
+        return self.data / "inbox"
+
+    @property
     def store(self) -> Store:
         """Where load packages and the ledger wait."""
         return Store(self.data, self.warehouse)
@@ -499,6 +505,15 @@ class Settings:
             f"one of {', '.join(c.name for c in source.containers)}",
             "correct the option, or add it to the source",
         )
+
+    def webhook_secrets(self, name: str) -> list[str]:
+        """What deliveries to a source may be signed with: while one is replaced, two lines."""
+        secret_name = self.source(name).webhook_secret
+        secrets = (self._lookup(secret_name) or "") if secret_name else ""
+        found = [line.strip() for line in secrets.splitlines() if line.strip()]
+        for secret in found:
+            register_secret(secret)
+        return found
 
     def _access(self, source: GitHubSource | LinearSource | NotionSource) -> tuple[str, str]:
         """Base URL and secret: the real API with a credential, else the sandbox."""

@@ -272,6 +272,7 @@ def test_a_good_file_becomes_typed_sources_with_defaults(file):
         "sync_enabled": True,
         "content_visibility": "private",
         "base_url": None,
+        "webhook_secret": None,
         "organization": None,
         "app_id": None,
         "repositories": (
