@@ -116,6 +116,12 @@ _LEDGER: Final = {
         error_event_id varchar, error_id varchar, action varchar, outcome varchar,
         reason varchar, done_by varchar, occurred_at timestamptz, _dlt_load_id varchar
     """,
+    "webhook_deliveries": """
+        delivery_event_id varchar, delivery_id varchar, connection_id varchar,
+        source_type varchar, event varchar, action varchar, status varchar, attempts bigint,
+        error_message varchar, payload varchar, received_at timestamptz,
+        occurred_at timestamptz, _dlt_load_id varchar
+    """,
     "sources": """
         connection_id varchar, source_type varchar, stores varchar,
         sync_frequency_minutes bigint, is_enabled boolean, content_visibility varchar,

@@ -64,10 +64,36 @@ def test_a_refused_resource_and_saved_requests_are_told(warehouse: Path, dbt: Db
             ),
             event("s1", 12, "extracted", "teams", **counts, **refusal, is_complete=False),
             event("s1", 13, "loaded", load_ids=["1"], rows_added={}),
+            *sync("s2", 20, "webhook", "c9", error="unreachable"),
+        ],
+    )
+    delivery = {
+        "delivery_id": "72d3162e",
+        "connection_id": "github",
+        "source_type": "github",
+        "event": "issues",
+        "action": "edited",
+        "payload": {"action": "edited"},
+        "received_at": datetime(2026, 3, 1, tzinfo=UTC),
+    }
+    failed = {"status": "failed", "attempts": 5, "error_message": "…"}
+    raw.ledger(
+        "webhook_deliveries",
+        [
+            {**delivery, **ending, "delivery_event_id": str(minute), "occurred_at": at}
+            for minute, ending in ((1, failed), (2, {"status": "processed", "attempts": 1}))
+            for at in [datetime(2026, 3, 1, 0, minute, tzinfo=UTC)]
         ],
     )
 
-    dbt("build", "--select", "+sync_state")
+    dbt("build", "--select", "+sync_state", "+webhook_deliveries")
+
+    assert read(warehouse, "select * from ops.webhook_deliveries") == [
+        (
+            *("72d3162e", "github", "github", "issues", "edited", "processed", None, 1, 20),
+            *(datetime(2026, 3, 1, 0, minute, tzinfo=UTC) for minute in (0, 2)),
+        )
+    ]
 
     assert read(
         warehouse,

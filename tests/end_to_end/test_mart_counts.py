@@ -74,6 +74,7 @@ DEMO: Final = {
     "ops.sync_history": 95,
     "ops.sync_logs": 95 + 2 * 7,  # A start and an end of each of the seven containers.
     "ops.sync_state": 7,
+    "ops.webhook_deliveries": 0,
 }
 CORPUS: Final = {
     "analytics.days": 12_419,
@@ -106,6 +107,7 @@ CORPUS: Final = {
     "ops.sync_history": 58,
     "ops.sync_logs": 58 + 2 * 4,
     "ops.sync_state": 4,
+    "ops.webhook_deliveries": 0,
 }
 
 

@@ -1,5 +1,7 @@
+-- What deliveries name says nothing about where a container stands.
 with sync_history as (
     select * from {{ ref('sync_history') }}
+    where mode != 'webhook'
 ),
 
 branches as (
