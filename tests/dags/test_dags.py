@@ -31,10 +31,13 @@ def task(t):
             "type": t.operator_name if t.is_mapped else t.task_type,
             "rule": str(getattr(t.trigger_rule, "value", t.trigger_rule)),
             "outlets": [o.name for o in t.outlets or []], "retries": t.retries}
+def watchers(d):
+    assets = d.timetable.asset_condition.objects if d.dag_id == "webhooks" else []
+    return [[a.name, w.name, w.trigger.serialize()] for a in assets for w in a.watchers]
 def dag(d):
     return {"tasks": {t.task_id: task(t) for t in d.tasks}, "max_active_runs": d.max_active_runs,
             "catchup": d.catchup, "schedule": type(d.timetable).__name__,
-            "params": sorted(d.params.keys())}
+            "params": sorted(d.params.keys()), "watchers": watchers(d)}
 with Session() as session:
     pools = {p.pool: p.slots for p in session.query(Pool)}
 print("RESULT " + json.dumps({"errors": bag.import_errors, "pools": pools,
@@ -44,7 +47,7 @@ print("RESULT " + json.dumps({"errors": bag.import_errors, "pools": pools,
 SOURCES = """
 sources:
   - {name: code, type: github, owner: acme, secret: CODE_TOKEN, repositories: [{name: acme/site}],
-     sync_frequency_minutes: 15}
+     sync_frequency_minutes: 15, webhook_secret: CODE_WEBHOOK_SECRET}
   - {name: paused, type: linear, owner: acme, secret: LINEAR_API_KEY, teams: [ENG],
      sync_enabled: false}
 """
@@ -82,7 +85,23 @@ def test_dag_files_import_without_errors_and_give_one_dag_per_source(read: Any) 
         "maintain",
         "replay",
         "transform",
+        "webhooks",
     ]
+
+
+def test_webhooks_follow_the_inbox_and_start_transform_by_the_assets_of_their_sources(
+    read: Any,
+) -> None:
+    found = read["dags"]["webhooks"]
+    assert found["watchers"] == [
+        ["webhooks", "inbox", ["include.airflow_watch.DeliveriesTrigger", {}]]
+    ]
+    assert {name: (task["down"], task["rule"]) for name, task in found["tasks"].items()} == {
+        "follow": (["verify"], "all_success"),
+        "verify": ([], "all_done"),
+    }
+    assert found["tasks"]["follow"]["outlets"] == ["raw_code"]
+    assert found["tasks"]["follow"]["retries"] == 0
 
 
 def test_ingest_runs_prepare_extract_load_verify(read: Any) -> None:
