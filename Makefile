@@ -19,10 +19,10 @@ export DO_NOT_TRACK := 1
 export UV_PYTHON_DOWNLOADS := never
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
-.PHONY: help setup demo up test chaos lint docs benchmark lock clean
+.PHONY: help setup demo up test test-browser chromium chaos lint docs benchmark lock clean
 
 help: ## Show this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## Prepare .venv; can be repeated
 
@@ -32,8 +32,11 @@ demo: $(READY) ## Sync a local sandbox through the real DAGs, publish, print wha
 up: $(READY) ## Start Airflow with the DAGs, pools and settings in place
 	@$(BIN)/headwater up
 
-test: $(READY) ## Run every test; no network beyond loopback
-	@$(BIN)/pytest $(SIDE_BY_SIDE) -m 'not chaos' --durations=15
+test: $(READY) ## Run every test but those below; no network beyond loopback
+	@$(BIN)/pytest $(SIDE_BY_SIDE) -m 'not chaos and not browser' --durations=15
+
+test-browser: $(READY) chromium ## Look at the pages in Airflow's UI with headless Chromium
+	@$(BIN)/pytest -m browser tests/include/test_airflow_plugin.py
 
 chaos: $(READY) ## Run every random schedule of faults and changes, and every kill -9 (many minutes)
 	@$(BIN)/pytest -n auto tests/end_to_end/test_faults.py tests/end_to_end/test_kill.py \
@@ -76,3 +79,9 @@ $(READY): requirements.lock pyproject.toml
 		&& python3 -m venv .uv; } \
 		|| { echo 'make: python3 cannot create environments; run: apt-get install python3-venv' >&2; exit 1; }
 	@.uv/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+# Root may install Debian's browser, anybody else is told.
+chromium:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || { \
+		test "$$(id -u)" = 0 && apt-get -qq update && apt-get -qq install -y chromium >/dev/null; } \
+		|| { echo 'make: there is no Chromium; run: apt-get install chromium' >&2; exit 1; }
