@@ -6,8 +6,10 @@ import subprocess
 
 import pytest
 
+from include import health
+from include.health_page import render
 from include.sandbox import Workspace
-from include.settings import ROOT
+from include.settings import ROOT, Settings
 from tests.end_to_end.conftest import Demo
 from tests.include.sandbox.contracts import require_corpus
 
@@ -148,6 +150,16 @@ def test_queries_that_the_demo_prints_run(shipped: tuple[Demo, str]) -> None:
     ]
     assert len(queries) == 2
     assert [len(demo.published(query)) for query in queries] == [5, 5]
+
+
+def test_sync_health_is_read_from_what_the_demo_published(shipped: tuple[Demo, str]) -> None:
+    demo, _ = shipped
+    page = render(health.read(Settings(demo.data, demo.data / "sources.yml")), {})
+    containers = demo.published("select container from ops.sync_state")
+    assert len(containers) == 7
+    assert [name for (name,) in containers if f"<td>{name}</td>" not in page] == []
+    assert page.count("/tasks/extract") == 7
+    assert page.count("<figure>") == 6  # Rows and duration of three sources.
 
 
 def test_demo_loads_the_whole_workspace(shipped: tuple[Demo, str]) -> None:
