@@ -78,18 +78,16 @@ def test_a_generated_client_reads_the_payloads(file: str, model: Any) -> None:
 def fields_of(fragment: str) -> set[str]:
     """What the pipeline's query asks of a discussion or of a comment."""
     text = (ROOT / "dlt_pipelines/github/queries/discussions.graphql").read_text(encoding="utf-8")
-    for definition in parse(text).definitions:
-        if isinstance(definition, FragmentDefinitionNode) and definition.name.value == fragment:
-            selections: Any = definition.selection_set
-            for node in selections.selections:
-                if node.name.value == "nodes":
-                    selections = node.selection_set
-            return {node.name.value for node in selections.selections}
-    raise LookupError(fragment)
+    (selections,) = (
+        definition.selection_set.selections
+        for definition in parse(text).definitions
+        if isinstance(definition, FragmentDefinitionNode) and definition.name.value == fragment
+    )
+    return {node.name.value for node in selections}
 
 
 def test_discussions_have_every_field_that_is_asked_for() -> None:
     for row in gauge("discussions"):
-        assert row.keys() == fields_of("DiscussionList") - {"comments"}
+        assert row.keys() == fields_of("Discussion") - {"comments"}
     for row in gauge("discussion_comments"):
         assert row.keys() == fields_of("Comment")
