@@ -227,6 +227,7 @@ def test_a_mistake_in_sources_yml_is_an_import_error_that_names_its_line(tmp_pat
         "maintain.py",
         "replay.py",
         "transform.py",
+        "webhooks.py",
     ]
     assert all(
         f"{sources}:2: sources.0.repositories: Field required" in error
