@@ -225,7 +225,7 @@ def inbox(
     """Receive webhooks at /webhooks/<source>, and keep them until they are followed."""
     from include import inbox_server
 
-    with _clear_errors():
+    with clear_errors():
         settings = Settings()
         if not (once or replay):
             with _until_interrupted():

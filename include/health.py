@@ -27,7 +27,8 @@ _QUERIES: Final = {
             sources.last_succeeded_at,
             count(errors.raw_event_error_id) as error_count
         from ops.ingestion_sources as sources
-        left join ops.raw_event_errors as errors using (connection_id)
+        left join ops.raw_event_errors as errors
+            on sources.connection_id = errors.connection_id and errors.status = 'open'
         where sources.is_configured
         group by all
         order by sources.connection_id
@@ -40,6 +41,7 @@ _QUERIES: Final = {
                 sync_id,
                 max(dag_id) as dag_id,
                 max(run_id) as run_id,
+                max(log_url) as log_url,
                 max(mode) as mode,
                 min(started_at) as started_at,
                 max(completed_at) as completed_at,
@@ -67,6 +69,7 @@ _QUERIES: Final = {
             state.consecutive_failure_count,
             newest.dag_id,
             newest.run_id,
+            newest.log_url,
             newest.is_complete,
             newest.error_message,
             newest.quota_left,
@@ -98,6 +101,7 @@ _QUERIES: Final = {
         select connection_id, container, resource, stage, error_message, attempt_count,
             last_failed_at
         from ops.raw_event_errors
+        where status = 'open'
         order by last_failed_at desc nulls last, raw_event_error_id
         limit $errors
     """,

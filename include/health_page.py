@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from html import escape
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from include.health import Health
 
@@ -108,7 +108,8 @@ def _links(row: Row) -> str:
     if not row["dag_id"] or not row["run_id"]:
         return '<span class="dim">command line</span>'
     run = f"/dags/{quote(row['dag_id'], safe='')}/runs/{quote(row['run_id'], safe='')}"
-    return f'<a href="{_text(run)}">run</a> <a href="{_text(run)}/tasks/extract">log</a>'
+    log = urlsplit(row["log_url"] or run)._replace(scheme="", netloc="").geturl()
+    return f'<a href="{_text(run)}">run</a> <a href="{_text(log)}">log</a>'
 
 
 def _plot(title: str, runs: Sequence[Row], column: str, unit: str) -> str:

@@ -42,7 +42,8 @@ PUBLISHED = """
     create table ops.sync_history as select
         'github' as connection_id, 'tidewater-labs/<gauge>' as container, 's' || n as sync_id,
         'ingest_github' as dag_id, 'scheduled__2026-11-21T0' || n || ':00:00+00:00' as run_id,
-        'incremental' as mode, $now::timestamptz - interval 9 hours + n * interval 1 hour
+        'http://airflow/dags/ingest_github/runs/' || n || '/tasks/extract/mapped/0?try_number=1'
+        as log_url, 'incremental' as mode, $now::timestamptz - interval 9 hours + n * interval 1 hour
         as started_at, $now::timestamptz - interval 9 hours + n * interval 61 minutes
         as completed_at, n < 3 as is_complete,
         if(n < 3, 'completed', 'failed') as status,
@@ -51,9 +52,10 @@ PUBLISHED = """
         11 as requests_saved, n * 10 as items_processed, 0 as items_unchanged
         from range(1, 4) as numbers (n);
     create table ops.raw_event_errors as select
-        'e1' as raw_event_error_id, 'github' as connection_id, 'gauge' as container,
-        'issues' as resource, 'extract' as stage, 'a record cannot be read' as error_message,
-        3 as attempt_count, $now::timestamptz as last_failed_at;
+        'e' || n as raw_event_error_id, if(n = 1, 'open', 'resolved') as status,
+        'github' as connection_id, 'gauge' as container, 'issues' as resource,
+        'extract' as stage, 'record ' || n || ' cannot be read' as error_message,
+        3 as attempt_count, $now::timestamptz as last_failed_at from range(1, 3) as numbers (n);
     create table ops.webhook_deliveries as select
         'github' as connection_id, 'processed' as status, $now::timestamptz as received_at;
 """
@@ -87,12 +89,14 @@ def test_the_page_tells_what_is_late_failing_incomplete_and_where_to_look(settin
         "<td>16</td>",
         "github.issues: refused &amp; &lt;b&gt;over&lt;/b&gt;",
         'href="/dags/ingest_github/runs/scheduled__2026-11-21T03%3A00%3A00%2B00%3A00"',
-        'href="/dags/ingest_github/runs/scheduled__2026-11-21T03%3A00%3A00%2B00%3A00/tasks/extract"',
+        'href="/dags/ingest_github/runs/3/tasks/extract/mapped/0?try_number=1"',
         "rows added, last 3 runs, at most 30",
         "duration, last 3 runs, at most 180 s",
-        "a record cannot be read",
+        "record 1 cannot be read",
+        "1 records could not be read",
     ):
         assert told in page, told
+    assert "record 2" not in page
     assert page.count("<rect") == 6
     assert page.count('<rect class="bad"') == 2
     assert "http://" not in page

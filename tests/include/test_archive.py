@@ -73,11 +73,6 @@ select
         as occurred_at,
     '{"mode": "incremental"}' as details, 'whole' as _dlt_load_id
 from range(9) syncs(i), range(1, 3) events(e) where not (i = 1 and e = 2);
-create table if not exists raw_headwater.webhook_deliveries (
-    delivery_event_id varchar, delivery_id varchar, connection_id varchar, source_type varchar,
-    event varchar, action varchar, status varchar, attempts bigint, error_message varchar,
-    payload varchar, received_at timestamptz, occurred_at timestamptz, _dlt_load_id varchar
-);
 insert into raw_headwater.webhook_deliveries by name
 select
     i || '-' || a as delivery_event_id, i as delivery_id, 'github' as connection_id,
