@@ -74,6 +74,7 @@ def ingest(source: GitHubSource | LinearSource | NotionSource) -> DAG:
         max_active_runs=1,
         default_args=wiring.TASK_DEFAULTS,
         params=wiring.INGEST_PARAMS,
+        **wiring.telling(),
         tags=["headwater", source.type],
         doc_md=__doc__,
     )

@@ -31,6 +31,7 @@ SOURCES = maintenance.reconcilable(wiring.settings())
     catchup=False,
     max_active_runs=1,
     default_args=wiring.TASK_DEFAULTS,
+    **wiring.telling(),
     tags=["headwater"],
     doc_md=__doc__,
 )
@@ -62,7 +63,9 @@ def maintain() -> None:
 
     @task(trigger_rule=TriggerRule.ALL_DONE)
     def ask(found: list[list[dict[str, str]] | None] | None) -> list[dict[str, str]]:
-        return [question for questions in found or () for question in questions or ()]
+        questions = [question for asked in found or () for question in asked or ()]
+        wiring.announce(questions, get_current_context())
+        return questions
 
     @task
     def to_forms(questions: list[dict[str, str]]) -> list[dict[str, str]]:

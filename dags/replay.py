@@ -26,6 +26,7 @@ from include import errors
             description="One a line; empty: all that are open.",
         )
     },
+    **wiring.telling(),
     tags=["headwater"],
     doc_md=__doc__,
 )

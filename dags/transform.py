@@ -21,6 +21,7 @@ from include import steps
     catchup=False,
     max_active_runs=1,
     default_args=wiring.TASK_DEFAULTS,
+    **wiring.telling(),
     tags=["headwater"],
     doc_md=__doc__,
 )

@@ -32,6 +32,7 @@ INBOX = Asset(
     catchup=False,
     max_active_runs=1,
     default_args={**wiring.TASK_DEFAULTS, "retries": 0},
+    **wiring.telling(),
     tags=["headwater"],
     doc_md=__doc__,
 )

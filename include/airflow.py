@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Any, Final
+from urllib.parse import quote
 
+from airflow.configuration import conf
 from airflow.sdk import Asset, Connection, Param
 from airflow.sdk.exceptions import (
     AirflowFailException,
@@ -22,6 +24,7 @@ from airflow.timetables.interval import DeltaDataIntervalTimetable
 
 from dlt_pipelines.http import HeadwaterError, TransientError
 from dlt_pipelines.ledger import Trigger
+from include import notify
 from include.settings import ROOT, GitHubSource, LinearSource, NotionSource, Settings
 
 WAREHOUSE_POOL: Final = "warehouse"
@@ -127,6 +130,38 @@ def failing_at_once() -> Iterator[None]:
         raise
     except HeadwaterError as error:
         raise AirflowFailException(str(error)) from None
+
+
+def telling() -> dict[str, Any]:
+    """What a DAG does when a run of it has ended, where somebody is to be told."""
+    wanted = settings().notifications
+    if not (wanted.webhook or wanted.email):
+        return {}
+    return {"on_failure_callback": _run_failed, "on_success_callback": _run_succeeded}
+
+
+def run_url(dag_id: str, run_id: str) -> str:
+    """Where the UI shows a run."""
+    base = conf.get("api", "base_url", fallback="http://localhost:8080").rstrip("/")
+    return f"{base}/dags/{quote(dag_id, safe='')}/runs/{quote(run_id, safe='')}"
+
+
+def announce(questions: list[dict[str, str]], context: Mapping[str, Any]) -> None:
+    """Tell that decisions wait for a person, who finds them in the UI whether told or not."""
+    url = run_url(context["ti"].dag_id, context["dag_run"].run_id)
+    with suppress(HeadwaterError):
+        notify.decisions_wait(settings(), questions, f"{url}/required_actions")
+
+
+def _run_failed(context: Mapping[str, Any]) -> None:
+    dag_id, run_id = context["dag"].dag_id, context["run_id"]
+    last = context.get("ti")
+    reason = f"{last.task_id}: {context['reason']}" if last else context["reason"]
+    notify.run_failed(settings(), dag_id, reason, run_url(dag_id, run_id))
+
+
+def _run_succeeded(context: Mapping[str, Any]) -> None:
+    notify.run_succeeded(settings(), context["dag"].dag_id)
 
 
 def create_pools(installation: Settings) -> None:

@@ -6,7 +6,7 @@ The published file is replaced whole, so whoever reads it neither waits nor is w
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import duckdb
@@ -16,6 +16,9 @@ from include.spool import STATES, Spool
 
 RUNS_PLOTTED: Final = 40
 ERRORS_SHOWN: Final = 20
+# Without success for more than so many periods, and for half an hour at least.
+LATE_AFTER: Final = 2
+_LATE_MINUTES: Final = 30
 
 _QUERIES: Final = {
     "sources": """
@@ -122,6 +125,11 @@ class Health:
     is_published: bool
     rows: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     inbox: dict[str, int] = field(default_factory=dict)
+
+    def is_late(self, succeeded_at: datetime | None, frequency_minutes: int) -> bool:
+        """Whether what should succeed so often has not for too long."""
+        allowed = timedelta(minutes=max(LATE_AFTER * frequency_minutes, _LATE_MINUTES))
+        return succeeded_at is None or self.observed_at - succeeded_at > allowed
 
 
 def read(settings: Settings, now: datetime | None = None) -> Health:

@@ -40,7 +40,6 @@ svg rect { fill: #4c8dd6; } svg rect.bad { fill: #d6336c; }
 """
 _WIDTH, _HEIGHT = 480, 90
 # A container that has missed two of its syncs is late.
-_LATE_AFTER: Final = 2
 _COLUMNS: Final = (
     *("container", "last sync", "last success", "lag", "complete", "failures in a row"),
     *("quota left", "requests", "saved", "error", ""),
@@ -86,7 +85,7 @@ def _source(health: Health, source: Row, next_runs: Mapping[str, datetime | None
 def _container(health: Health, row: Row, minutes: int) -> list[str]:
     succeeded_at = row["last_succeeded_at"]
     lag = health.observed_at - succeeded_at if succeeded_at else None
-    is_late = lag is None or lag > timedelta(minutes=_LATE_AFTER * minutes)
+    is_late = health.is_late(succeeded_at, minutes)
     is_good = row["last_status"] == "completed"
     return [
         _text(row["container"]),

@@ -291,10 +291,29 @@ class Backups(_Model):
     keep_weekly: Annotated[int, Field(ge=0, le=520)] = 4
 
 
+Address = Annotated[str, Field(pattern=r"^[^@\s<>,]+@[^@\s<>,]+$")]
+
+
+class Email(_Model):
+    """Who gets mail from whom; `server` names the secret with the server's URL and its login."""
+
+    to: Annotated[tuple[Address, ...], Field(min_length=1)]
+    sender: Annotated[Address, Field(alias="from")]
+    server: SecretName
+
+
+class Notifications(_Model):
+    """Where to say what needs somebody; `webhook` names the secret with the URL to post to."""
+
+    webhook: SecretName | None = None
+    email: Email | None = None
+
+
 class _SourcesFile(_Model):
     sources: Annotated[tuple[Source, ...], Field(min_length=1)]
     retention: Retention = Retention()
     backups: Backups = Backups()
+    notifications: Notifications = Notifications()
 
     @model_validator(mode="after")
     def _unique_names(self) -> _SourcesFile:
@@ -388,6 +407,11 @@ class Settings:
     def backups_folder(self) -> Path:
         """Where backups lie."""
         return self.data / self.backups.folder.expanduser()
+
+    @property
+    def notifications(self) -> Notifications:
+        """Where to say what needs somebody."""
+        return self._file.notifications
 
     @cached_property
     def _file(self) -> _SourcesFile:
@@ -505,6 +529,18 @@ class Settings:
             f"one of {', '.join(c.name for c in source.containers)}",
             "correct the option, or add it to the source",
         )
+
+    def secret(self, name: str) -> str:
+        """A secret by its name, for what belongs to no source.
+
+        Raises:
+            AuthError: it is not set.
+        """
+        secret = (self._lookup(name) or "").strip()
+        if not secret:
+            raise AuthError("headwater", f"the secret {name} is not set", "it", f"export {name}")
+        register_secret(secret)
+        return secret
 
     def webhook_secrets(self, name: str) -> list[str]:
         """What deliveries to a source may be signed with: while one is replaced, two lines."""

@@ -10,6 +10,7 @@ import typer
 from include import archive as archives
 from include import backup as backups
 from include import errors, report
+from include import notify as notices
 from include.console import Json, clear_errors, out
 from include.settings import Settings
 
@@ -79,6 +80,26 @@ def archive(
         out.print(report.table("would be moved" if dry_run else "moved", rows))
     else:
         out.print("nothing is old enough")
+
+
+@app.command()
+def notify(
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only print what is wrong, said already or not.")
+    ] = False,
+    test: Annotated[bool, typer.Option("--test", help="Try every channel.")] = False,
+) -> None:
+    """Say what needs somebody, where `notifications` in sources.yml says; each thing once."""
+    settings = Settings()
+    with clear_errors():
+        if dry_run:
+            lines = [f"{notice.title}: {notice.text}" for notice in notices.look(settings)]
+        elif test:
+            lines = [f"{name}: accepted" for name in notices.send_test(settings)]
+        else:
+            lines = notices.tell_what_is_wrong(settings)
+    for line in lines:
+        out.print(line, markup=False, soft_wrap=True)
 
 
 @error_commands.command("list")

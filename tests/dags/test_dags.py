@@ -16,7 +16,7 @@ from include import backup, errors, steps, warehouse
 from include.airflow_env import environment
 from include.sandbox.faults import Fault
 from include.settings import ROOT, Settings
-from tests.workspaces import REPO, gauge
+from tests.workspaces import REPO, gauge, issue
 
 READ_DAGS = """
 import json
@@ -53,11 +53,11 @@ sources:
 """
 
 
-def in_airflow(settings: Settings, code: str) -> Any:
+def in_airflow(settings: Settings, code: str, **variables: str) -> Any:
     """Run code in a process with Airflow's settings in place; what follows RESULT, decoded."""
     done = subprocess.run(
         [sys.executable, "-c", code],
-        env=environment(settings),
+        env=environment(settings) | variables,
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -236,26 +236,69 @@ def test_a_mistake_in_sources_yml_is_an_import_error_that_names_its_line(tmp_pat
     )
 
 
-def test_maintain_and_replay_do_their_work(sandbox_of: Any, install: Any) -> None:
-    installation = install(sandbox_of(gauge()))
+# A person looks for what waits for an answer, over Airflow's API, while the DAGs run.
+RUN_WITH_A_PERSON = """
+import json, threading
+from include.airflow import prepare_database, test_dags
+prepare_database()
+from airflow.api_fastapi.app import create_app
+from starlette.testclient import TestClient
+client = TestClient(create_app(apps="core"))
+known = {"username": "ada", "password": "open sesame"}
+token = client.post("/auth/token", json=known).json()["access_token"]
+client.headers["Authorization"] = "Bearer " + token
+seen, ended = [], threading.Event()
+def answer():
+    while not seen and not ended.wait(0.2):
+        everything = "/api/v2/dags/~/dagRuns/~/hitlDetails"
+        for asked in client.get(everything).json()["hitl_details"]:
+            ti = asked["task_instance"]
+            where = "/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/{map_index}"
+            said = {"chosen_options": ["Confirm the deletions"]}
+            done = client.patch(where.format(**ti) + "/hitlDetails", json=said)
+            by = done.json()["responded_by"]["name"]
+            seen.append([asked["subject"], asked["body"], done.status_code, by])
+person = threading.Thread(target=answer)
+person.start()
+try:
+    test_dags(["maintain", "replay"])
+finally:
+    ended.set()
+    person.join()
+print("RESULT " + json.dumps(seen))
+"""
+
+
+def test_maintain_asks_a_person_and_maintain_and_replay_do_their_work(
+    sandbox_of: Any, install: Any, tmp_path: Path
+) -> None:
+    installation = install(sandbox_of(gauge(issues=[issue(n, n) for n in range(1, 101)])))
     settings = installation.settings
     installation.sandbox.faults.add(
         Fault(kind="remove", key="updated_at", path="/issues$", times=None)
     )
     installation.sync()
     installation.sandbox.faults.clear()
-    installation.sandbox.workspace.github(REPO).delete_issue(2)
+    for number in range(1, 61):
+        installation.sandbox.workspace.github(REPO).delete_issue(number)
     dead = settings.store.ledger.start(
         "github", "github", REPO, mode="full", resources=["issues"], trigger=Trigger()
     )
     with warehouse.writer(settings) as db:
         pipeline.load_ledger(settings.store, db, settings.source_rows())
     steps.dbt(settings, "run", "--select", "+raw_event_errors")
-    in_airflow(
+    passwords = tmp_path / "passwords.json"
+    passwords.write_text(json.dumps({"ada": "open sesame"}))
+    ((subject, body, status, by),) = in_airflow(
         settings,
-        "from include.airflow import test_dags\n"
-        "test_dags(['maintain', 'replay'])\nprint('RESULT null')",
+        RUN_WITH_A_PERSON,
+        AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS="ada:op",
+        AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE=str(passwords),
     )
+    assert (subject, status, by) == (f"github: {REPO}", 200, "ada")
+    assert f" objects of {REPO} are missing" in body
+    gone = "select count(*) from raw_github.issues where operation = 'delete'"
+    assert installation.column(gone) == [60]
     assert installation.query(
         "select event from raw_headwater.sync_events where sync_id = $id order by occurred_at",
         id=dead.sync_id,
@@ -268,7 +311,11 @@ def test_maintain_and_replay_do_their_work(sandbox_of: Any, install: Any) -> Non
     assert installation.query(
         "select details ->> '$.dag_id', details ->> '$.mode', details ->> '$.try_number'"
         " from raw_headwater.sync_events where event = 'started' order by occurred_at"
-    )[2:] == [("maintain", "reconcile", "1"), ("replay", "full", "1")]
+    )[2:] == [
+        ("maintain", "reconcile", "1"),
+        ("maintain", "reconcile", "1"),
+        ("replay", "full", "1"),
+    ]
     (done_by,) = set(installation.column("select done_by from raw_headwater.error_events"))
     assert done_by.startswith("replay manual__")
 

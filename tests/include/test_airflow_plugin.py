@@ -44,8 +44,9 @@ PUBLISHED = """
         'ingest_github' as dag_id, 'scheduled__2026-11-21T0' || n || ':00:00+00:00' as run_id,
         'http://airflow/dags/ingest_github/runs/' || n || '/tasks/extract/mapped/0?try_number=1'
         as log_url, 'incremental' as mode,
-        $now::timestamptz - interval 9 hours + n * interval 1 hour as started_at, $now::timestamptz - interval 9 hours + n * interval 61 minutes
-        as completed_at, n < 3 as is_complete,
+        $now::timestamptz - interval 9 hours + n * interval 1 hour as started_at,
+        $now::timestamptz - interval 9 hours + n * interval 61 minutes as completed_at,
+        n < 3 as is_complete,
         if(n < 3, 'completed', 'failed') as status,
         if(n < 3, null, 'github.issues: refused & <b>over</b>') as error_message,
         4321 - n as rate_limit_remaining, 7 as requests_made, 5 as requests_not_modified,
