@@ -16,6 +16,7 @@ https://linear.app/developers/rate-limiting, https://developers.notion.com/refer
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
@@ -60,6 +61,15 @@ def redact(text: str) -> str:
     for secret in sorted(_KNOWN_SECRETS, key=len, reverse=True):  # One may begin another.
         text = text.replace(secret, "***")
     return _SECRET_SHAPES.sub("***", text)
+
+
+def log_no_addresses() -> None:
+    """Keep what httpx asks and is answered out of logs: addresses and headers may hold tokens.
+
+    A redirect to an archive has one in its query, which nobody could have registered.
+    """
+    for name in ("httpx", "httpcore"):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 class HeadwaterError(Exception):
@@ -208,6 +218,7 @@ class Client:
     tokens: Tokens | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
+        log_no_addresses()
         self._http = httpx.Client(
             base_url=self.base_url,
             headers={"User-Agent": USER_AGENT, "Accept": "application/json", **self.headers},

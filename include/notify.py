@@ -23,7 +23,13 @@ import httpx
 import msgspec
 from filelock import FileLock
 
-from dlt_pipelines.http import HeadwaterError, PermanentError, TransientError, redact
+from dlt_pipelines.http import (
+    HeadwaterError,
+    PermanentError,
+    TransientError,
+    log_no_addresses,
+    redact,
+)
 from include import durable, health
 from include.settings import ConfigError, Email, Settings
 
@@ -206,17 +212,10 @@ def _channels(settings: Settings) -> list[tuple[str, Callable[[list[str]], None]
 
 
 def _post(url: str, lines: list[str]) -> None:
-    """As `{"text": …}`, which Slack, Mattermost and Teams' workflows take.
-
-    Sent by the transport itself: httpx's client logs addresses, and this one is a secret.
-    """
-    timeout = httpx.Timeout(SECONDS).as_dict()
+    """As `{"text": …}`, which Slack, Mattermost and Teams' workflows take."""
+    log_no_addresses()
     try:
-        request = httpx.Request(
-            "POST", url, json={"text": _text(lines)}, extensions={"timeout": timeout}
-        )
-        with httpx.HTTPTransport() as transport:
-            status = transport.handle_request(request).status_code
+        status = httpx.post(url, json={"text": _text(lines)}, timeout=SECONDS).status_code
     except (httpx.TransportError, httpx.InvalidURL) as error:
         raise _refused("webhook", type(error).__name__) from None
     if not 200 <= status < 300:

@@ -37,7 +37,8 @@ def watchers(d):
 def dag(d):
     return {"tasks": {t.task_id: task(t) for t in d.tasks}, "max_active_runs": d.max_active_runs,
             "catchup": d.catchup, "schedule": type(d.timetable).__name__,
-            "params": sorted(d.params.keys()), "watchers": watchers(d)}
+            "params": sorted(d.params.keys()), "watchers": watchers(d),
+            "tells": d.has_on_failure_callback and d.has_on_success_callback}
 with Session() as session:
     pools = {p.pool: p.slots for p in session.query(Pool)}
 print("RESULT " + json.dumps({"errors": bag.import_errors, "pools": pools,
@@ -50,6 +51,7 @@ sources:
      sync_frequency_minutes: 15, webhook_secret: CODE_WEBHOOK_SECRET}
   - {name: paused, type: linear, owner: acme, secret: LINEAR_API_KEY, teams: [ENG],
      sync_enabled: false}
+notifications: {webhook: OPS_WEBHOOK}
 """
 
 
@@ -83,6 +85,7 @@ def test_dag_files_import_without_errors_and_give_one_dag_per_source(read: Any) 
         "ingest_code",
         "ingest_paused",
         "maintain",
+        "notify",
         "replay",
         "transform",
         "webhooks",
@@ -207,6 +210,11 @@ def test_replay_is_run_by_hand_and_offers_the_ids_of_errors(read: Any) -> None:
     assert sorted(dag["tasks"]["replay_errors"]["outlets"]) == ["raw_code", "raw_paused"]
 
 
+def test_runs_that_fail_or_succeed_are_told_where_somebody_is_to_be(read: Any) -> None:
+    assert {name for name, dag in read["dags"].items() if not dag["tells"]} == {"notify"}
+    assert read["dags"]["notify"]["max_active_runs"] == 1
+
+
 def test_every_pool_that_a_task_names_exists(read: Any) -> None:
     named = {task["pool"] for dag in read["dags"].values() for task in dag["tasks"].values()}
     assert named <= set(read["pools"])
@@ -225,6 +233,7 @@ def test_a_mistake_in_sources_yml_is_an_import_error_that_names_its_line(tmp_pat
     assert sorted(Path(name).name for name in errors) == [
         "ingest.py",
         "maintain.py",
+        "notify.py",
         "replay.py",
         "transform.py",
         "webhooks.py",

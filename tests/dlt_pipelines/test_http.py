@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from datetime import UTC, datetime
 from typing import Any
@@ -422,6 +423,15 @@ def test_short_texts_are_never_taken_for_secrets():
 
 def test_the_client_does_not_show_its_token(sandbox, client_of):
     assert SANDBOX_TOKEN not in repr(client_of(sandbox))
+
+
+def test_what_is_asked_and_answered_is_in_no_log(sandbox, client_of, caplog):
+    caplog.set_level(logging.DEBUG)
+    sandbox.faults.add(Fault(kind="status", status=404, headers={"Location": f"/?{PLANTED}"}))
+    client = client_of(sandbox, token=PLANTED, retry=WITHOUT_RETRY)
+    with pytest.raises(NotFoundError):
+        client.get(Meter("labels"), f"{LABELS}?key={PLANTED}", None, list[Any])
+    assert [message for message in caplog.messages if "planted" in message] == []
 
 
 def test_quick_policy_is_what_tests_assume():

@@ -279,7 +279,7 @@ def test_prepare_makes_every_table_in_an_empty_folder(sandbox_of, tmp_path):
     assert installation.column(
         "select table_name from duckdb_tables() where schema_name = 'raw_headwater'"
         " and table_name not like '\\_dlt%' escape '\\' order by all"
-    ) == ["dead_letters", "sources", "sync_events"]
+    ) == ["dead_letters", "error_events", "sources", "sync_events", "webhook_deliveries"]
 
 
 def test_the_warehouse_is_written_by_one_process_at_a_time(installed):
