@@ -24,11 +24,11 @@ from tests.dbt_project.github_payloads import ATTIC, GAUGE
 GAUGE_ISSUE = f"github:issue:I_{GAUGE}_1"
 ATTIC_ISSUE = f"github:issue:I_{ATTIC}_2"
 MIRROR_ISSUE = f"github:issue:I_{GAUGE}_5"
-READERS, PUBLISHES = 4, 8
+READERS, PUBLISHES = 8, 20
 # Opens the file anew again and again until it is told to end; says how often it did.
 READ_ON = """
 import duckdb, os, pathlib, sys
-os.nice(19)  # Or busy readers leave the publisher no processor.
+os.nice(19)  # Or eight busy readers leave the publisher no processor.
 path, stop, counts, rounds = sys.argv[1], pathlib.Path(sys.argv[2]), set(), 0
 while not stop.exists() or not rounds:
     with duckdb.connect(path, read_only=True) as db:

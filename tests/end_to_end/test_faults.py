@@ -1,7 +1,7 @@
 """Whatever goes wrong on the way, the next good sync ends with what an undisturbed one ends with.
 
-Every kind of scripted fault, and fifty random schedules of them for each provider, against all that
-the demo has there: none of its raw events is lost, none is there twice.
+Every kind of scripted fault, and random schedules of them (`make chaos`: fifty for each provider),
+against all that the demo has there: none of its raw events is lost, none is there twice.
 """
 
 from __future__ import annotations
