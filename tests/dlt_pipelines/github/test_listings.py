@@ -8,10 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from dlt_pipelines.github.graphql import document
 from include.sandbox import Workspace
 from include.sandbox.faults import Fault
-from include.sandbox.github_graphql import parse_query
 from include.sandbox.workspace import DEFAULT_TOKEN, DEMO_PATH
 from tests.repositories import GitRepository
 from tests.workspaces import REPO, discussion, gauge, github, label, milestone
@@ -24,8 +22,6 @@ FIELDS = {"type": "FORBIDDEN", "message": "Resource not accessible by integratio
 @pytest.fixture
 def installed(sandbox_of, install):
     """An installation beside a workspace."""
-    # Done once in a process, and on a busy machine for longer than a request may take.
-    parse_query(document("listings"))
 
     def start(workspace, **options):
         return install(sandbox_of(workspace), **options)
