@@ -44,6 +44,10 @@ class Memory:
             for key, (mark, covered, listed) in state.get("sources", {}).items()
         }
         self.settled: dict[str, str] = dict(state.get("settled", {}))
+        # Pages of which something was not found: as of which edit, and whether the next sync looks.
+        self._in_part: dict[str, tuple[str, bool]] = {
+            key: (edit, is_due) for key, (edit, is_due) in state.get("in_part", {}).items()
+        }
         # What a tombstone was written for: if it comes back, its last edit lies before that.
         self.gone: dict[str, str] = self.stored.setdefault("gone", {})
         deep_at = state.get("deep_at")
@@ -61,6 +65,7 @@ class Memory:
         """Forget what was read, but not what is gone: everything is read again."""
         self._known.clear()
         self.settled.clear()
+        self._in_part.clear()
         self._state.pop("incremental", None)
         self._newest, self.is_deep = None, True
 
@@ -81,8 +86,23 @@ class Memory:
         self.gone.pop(identifier, None)
         self._newest = max(self._newest or edited_at, edited_at)
 
+    @property
+    def due(self) -> list[str]:
+        """Pages to be read once more, since something of them was not found."""
+        return [identifier for identifier, (_, is_due) in self._in_part.items() if is_due]
+
+    def note_parts(self, identifier: str, edited_at: datetime, *, is_whole: bool) -> None:
+        """Whether all of a page was found: if not, the next sync looks again, then daily ones."""
+        if is_whole:
+            self._in_part.pop(identifier, None)
+            return
+        edit = edited_at.isoformat()
+        known, _ = self._in_part.get(identifier, ("", False))
+        self._in_part[identifier] = (edit, edit != known)
+
     def forget(self, identifier: str, reason: str) -> None:
         """An object is gone: a tombstone says so."""
+        self._in_part.pop(identifier, None)
         self._known.pop(_hash(identifier, 6), None)
         self.hidden.discard(identifier)
         self.settled.pop(identifier, None)
@@ -118,6 +138,7 @@ class Memory:
         self._state["hidden"] = sorted(self.hidden)
         self._state["sources"] = {key: list(value) for key, value in self.sources.items()}
         self._state["settled"] = self.settled
+        self._state["in_part"] = {key: list(value) for key, value in self._in_part.items()}
 
     def keep(self) -> None:
         """Write down what was learnt, once everything before it is read."""

@@ -115,6 +115,9 @@ class Walk:
         if self._is_whole:
             for page_id in self._memory.hidden - self._ways.keys():
                 self._children.append(("child_page", page_id, {"id": page_id}))
+        for page_id in self._memory.due:
+            if page_id not in self._ways:
+                self._children.append(("page_in_part", page_id, {"id": page_id}))
 
     def _rows_of(self, source_id: str, is_new: bool) -> Iterator[Found]:
         """Rows by querying their data source; all of them where it was not known before."""
@@ -133,10 +136,13 @@ class Walk:
             for source_id, is_new in self._databases.open_child(identifier, block):
                 yield from self._rows_of(source_id, is_new)
             return
-        is_seen = identifier in self._ways
-        self._ways[identifier].add("child")
-        memory = self._memory
-        if is_seen or (memory.knows(identifier) and identifier not in memory.hidden):
+        memory, is_seen = self._memory, identifier in self._ways
+        is_found = memory.knows(identifier) and identifier not in memory.hidden
+        way = "child"
+        if kind == "page_in_part":
+            way = "search" if is_found else "child"
+        self._ways[identifier].add(way)
+        if is_seen or (is_found and way == "child"):
             return
         try:
             record = self._workspace.fetch(self._run, f"/v1/pages/{identifier}")
@@ -147,7 +153,7 @@ class Walk:
             else:
                 self._run.dead_letter(msgspec.json.encode(block), error)
             return
-        yield from self._chosen(record, read_keys(record), "child")
+        yield from self._chosen(record, read_keys(record), way)
 
     # Which of them are read
 
@@ -201,13 +207,16 @@ class Walk:
                 self._memory.forget(keys.id, "trashed")
             return
         seen_at = datetime.now(UTC)
+        failed = self._run.items_failed
         whole = complete_properties(self._workspace, self._run, record)
+        is_whole = failed == self._run.items_failed
         page: Json = msgspec.json.decode(whole)
         try:
             content = self._contents.read(page)
         except NotFoundError as error:  # Gone since it was listed; the rest of the run is not.
             self._sync.account("page_contents").dead_letter(whole, error)
             add("pages", [whole])
+            self._memory.note_parts(keys.id, keys.last_edited_time, is_whole=False)
             return
         self._children.extend(content.children)
         add("pages", [whole])
@@ -216,7 +225,9 @@ class Walk:
         files = [*files_of_object(page), *content.files]
         add("files", map(msgspec.json.encode, files))
         # Read two minutes after its last edit, no other edit can hide behind the same rounded time.
-        is_settled = content.is_whole and seen_at - keys.last_edited_time > OVERLAP
+        is_whole &= content.is_whole
+        self._memory.note_parts(keys.id, keys.last_edited_time, is_whole=is_whole)
+        is_settled = is_whole and seen_at - keys.last_edited_time > OVERLAP
         mark = content_mark(record, keys.last_edited_time) if is_settled else ""
         self._memory.learn(keys.id, keys.last_edited_time, mark)
 
