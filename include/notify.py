@@ -96,7 +96,7 @@ def run_succeeded(settings: Settings, dag_id: str) -> list[str]:
 
 
 def decisions_wait(settings: Settings, questions: Iterable[dict[str, str]], url: str) -> list[str]:
-    """Very much has vanished, and somebody has to say whether that is right."""
+    """Very much has vanished, and somebody has to say whether that is right; said by every run."""
     notices = [
         Notice(
             f"decision:{q['source']}:{q['container']}",
@@ -106,7 +106,7 @@ def decisions_wait(settings: Settings, questions: Iterable[dict[str, str]], url:
         )
         for q in questions
     ]
-    return _tell(settings, notices, ("decision:",)) if notices else []
+    return _tell(settings, notices, ())
 
 
 def _late(settings: Settings, found: health.Health) -> Iterator[Notice]:

@@ -215,6 +215,16 @@ def test_a_run_that_fails_is_said_once_until_one_succeeds(settings, web):
     assert len(web.posted) == 3
 
 
+def test_a_decision_that_waits_is_said_once_by_every_run(settings, web):
+    question = {"source": "github", "container": "acme/one", "message": "60 of 100 are missing"}
+    title = "github: acme/one waits for a decision: 60 of 100 are missing"
+    for run in ("runs/1", "runs/2"):
+        assert notify.decisions_wait(settings, [question], run) == [f"{title}; see {run}"]
+        assert notify.decisions_wait(settings, [question], run) == []
+    assert notify.decisions_wait(settings, [], "runs/3") == []
+    assert len(web.posted) == 2
+
+
 def test_the_address_of_a_channel_is_told_nowhere(settings, web, caplog):
     caplog.set_level(logging.DEBUG)
     web.status = 403
