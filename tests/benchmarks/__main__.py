@@ -308,14 +308,14 @@ def build_big_warehouse(bench: Benchmark) -> list[Row]:
     folder = fresh(bench.folder / "big_warehouse")
     count = big_warehouse.generate(folder, bench.sizes.events)
     big_warehouse.build(folder)  # Parses the project, and makes the schemas.
-    full = big_warehouse.build(folder, "--full-refresh")
+    full = big_warehouse.build(folder, full_refresh=True)
     again = big_warehouse.build(folder)
     changed = big_warehouse.change(folder, bench.sizes.events)
     incremental = big_warehouse.build(folder)
     bytes_of = big_warehouse.sizes(folder)
     analyses = big_warehouse.time_analyses(folder)
     kept = big_warehouse.keep(folder)
-    big_warehouse.build(folder, "--full-refresh")
+    big_warehouse.build(folder, full_refresh=True)
     differences = big_warehouse.differences(folder, kept)
     for name, cost in (("full refresh", full), ("incremental", incremental)):
         slowest = ", ".join(f"{node} {seconds:.1f} s" for node, seconds in cost.slowest)

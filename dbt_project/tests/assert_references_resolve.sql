@@ -1,0 +1,37 @@
+-- Whatever names a row of another mart names one that is there.
+{% set references = [
+    ('contact_identities', 'contact_id', 'contacts', 'contact_id'),
+    ('contact_timeline', 'contact_id', 'contacts', 'contact_id'),
+    ('contact_timeline', 'interaction_id', 'interactions', 'interaction_id'),
+    ('document_relationships', 'from_document_id', 'documents', 'document_id'),
+    ('document_relationships', 'to_document_id', 'documents', 'document_id'),
+    ('document_relationships', 'to_identity_id', 'contact_identities', 'identity_id'),
+    ('documents', 'author_identity_id', 'contact_identities', 'identity_id'),
+    ('documents', 'parent_document_id', 'documents', 'document_id'),
+    ('documents', 'root_document_id', 'documents', 'document_id'),
+    (
+        'int_headwater__contact_links', 'from_id',
+        'int_headwater__contact_identities', 'identity_id',
+    ),
+    ('interactions', 'actor_identity_id', 'contact_identities', 'identity_id'),
+    ('interactions', 'contact_id', 'contacts', 'contact_id'),
+    ('interactions', 'document_id', 'documents', 'document_id'),
+    ('issue_cycle_times', 'document_id', 'documents', 'document_id'),
+    ('open_work', 'contact_id', 'contacts', 'contact_id'),
+    ('open_work', 'document_id', 'documents', 'document_id'),
+    ('pull_request_cycle_times', 'document_id', 'documents', 'document_id'),
+    ('review_load', 'contact_id', 'contacts', 'contact_id'),
+    ('store_documents', 'document_id', 'documents', 'document_id'),
+    ('store_documents', 'store', 'stores', 'store'),
+] %}
+
+{% for model, column, target, key in references %}
+    select distinct
+        '{{ model }}.{{ column }}' as reference,
+        {{ column }} as missing_id
+    from {{ ref(model) }}
+    where
+        {{ column }} is not null
+        and {{ column }} not in (select {{ key }} from {{ ref(target) }})
+    {{ 'union all' if not loop.last }}
+{% endfor %}
