@@ -1,48 +1,48 @@
-with items as (
+with items as not materialized (
     select * from {{ ref('int_github__items') }}
 ),
 
-comments as (
+comments as not materialized (
     select * from {{ ref('stg_github__issue_comments') }}
 ),
 
-reviews as (
+reviews as not materialized (
     select * from {{ ref('stg_github__reviews') }}
 ),
 
-review_comments as (
+review_comments as not materialized (
     select * from {{ ref('stg_github__review_comments') }}
 ),
 
-commits as (
+commits as not materialized (
     select * from {{ ref('stg_github__commits') }}
 ),
 
-pull_request_details as (
+pull_request_details as not materialized (
     select * from {{ ref('stg_github__pull_request_details') }}
 ),
 
-review_threads as (
+review_threads as not materialized (
     select * from {{ ref('stg_github__review_threads') }}
 ),
 
-discussion_documents as (
+discussion_documents as not materialized (
     select * from {{ ref('int_github__discussion_documents') }}
 ),
 
-release_documents as (
+release_documents as not materialized (
     select * from {{ ref('int_github__release_documents') }}
 ),
 
-wiki_page_documents as (
+wiki_page_documents as not materialized (
     select * from {{ ref('int_github__wiki_page_documents') }}
 ),
 
-file_documents as (
+file_documents as not materialized (
     select * from {{ ref('int_github__file_documents') }}
 ),
 
-repositories as (
+repositories as not materialized (
     select * from {{ ref('int_github__current_repositories') }}
 ),
 

@@ -7,7 +7,7 @@
         incremental_strategy='delete+insert',
         unique_key=['connection_id', 'document_id'],
         on_schema_change='fail',
-        pre_hook="{{ delete_absent(['connection_id', 'document_id'], [
+        pre_hook="{{ compare_readings(['connection_id', 'document_id'], [
             ref('int_github__documents'),
             ref('int_linear__documents'),
             ref('int_notion__documents')
@@ -43,9 +43,10 @@ hash_documents as (
 ),
 
 different_documents as (
-    select hash_documents.* from hash_documents
     {% if is_incremental() %}
-        anti join {{ this }} using (connection_id, document_id, fingerprint)
+        {{ different_readings() }}
+    {% else %}
+        select * from hash_documents
     {% endif %}
 )
 

@@ -11,7 +11,7 @@
     )
 }}
 
-with readings as (
+with readings as not materialized (
     select * from {{ ref('int_headwater__document_readings') }}
 ),
 

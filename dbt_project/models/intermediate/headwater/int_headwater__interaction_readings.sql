@@ -5,7 +5,7 @@
         incremental_strategy='delete+insert',
         unique_key=['connection_id', 'interaction_id'],
         on_schema_change='fail',
-        pre_hook="{{ delete_absent(['connection_id', 'interaction_id'], [
+        pre_hook="{{ compare_readings(['connection_id', 'interaction_id'], [
             ref('int_github__interactions'),
             ref('int_linear__interactions'),
             ref('int_notion__interactions')
@@ -41,9 +41,10 @@ hash_interactions as (
 ),
 
 different_interactions as (
-    select hash_interactions.* from hash_interactions
     {% if is_incremental() %}
-        anti join {{ this }} using (connection_id, interaction_id, fingerprint)
+        {{ different_readings() }}
+    {% else %}
+        select * from hash_interactions
     {% endif %}
 )
 

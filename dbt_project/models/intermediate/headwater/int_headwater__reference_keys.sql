@@ -1,6 +1,6 @@
 -- Under which keys documents can be referred to. The lower rank has the better claim to
 -- a key: what an issue is called now goes before what another was called once.
-with documents as (
+with documents as not materialized (
     select * exclude (body) from {{ ref('int_headwater__documents') }}
 ),
 

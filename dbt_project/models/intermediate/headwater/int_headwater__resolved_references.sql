@@ -7,11 +7,11 @@ stated_references as (
     select * from {{ ref('int_headwater__stated_references') }}
 ),
 
-documents as (
+documents as not materialized (
     select * exclude (body) from {{ ref('int_headwater__documents') }}
 ),
 
-reference_keys as (
+reference_keys as not materialized (
     select * from {{ ref('int_headwater__reference_keys') }}
 ),
 

@@ -1,5 +1,6 @@
--- What the sources say themselves, outside of texts.
-with documents as (
+-- What the sources say themselves, outside of texts; what a document belongs to is a column
+-- of the document.
+with documents as not materialized (
     select * exclude (body) from {{ ref('int_headwater__documents') }}
 ),
 
@@ -17,18 +18,6 @@ issue_relations as (
 
 attachments as (
     select * from {{ ref('stg_linear__attachments') }}
-),
-
-parents as (
-    select
-        connection_id,
-        document_id as from_document_id,
-        'parent' as relation,
-        'graph' as category,
-        'hierarchy' as method,
-        parent_document_id as reference_key
-    from documents
-    where parent_document_id is not null
 ),
 
 closed_issues as (
@@ -149,8 +138,6 @@ attached_pages as (
 ),
 
 unite_references as (
-    select * from parents
-    union all by name
     select * from closed_issues
     union all by name
     select * from merge_commits

@@ -1,36 +1,36 @@
-with issues as (
+with issues as not materialized (
     select * from {{ ref('stg_linear__issues') }}
 ),
 
-comments as (
+comments as not materialized (
     select * from {{ ref('stg_linear__comments') }}
 ),
 
-projects as (
+projects as not materialized (
     select * from {{ ref('stg_linear__projects') }}
 ),
 
-issue_history as (
+issue_history as not materialized (
     select * from {{ ref('stg_linear__issue_history') }}
 ),
 
-project_updates as (
+project_updates as not materialized (
     select * from {{ ref('stg_linear__project_updates') }}
 ),
 
-initiatives as (
+initiatives as not materialized (
     select * from {{ ref('stg_linear__initiatives') }}
 ),
 
-initiative_updates as (
+initiative_updates as not materialized (
     select * from {{ ref('stg_linear__initiative_updates') }}
 ),
 
-linear_documents as (
+linear_documents as not materialized (
     select * from {{ ref('stg_linear__documents') }}
 ),
 
-users as (
+users as not materialized (
     select * from {{ ref('stg_linear__users') }}
 ),
 

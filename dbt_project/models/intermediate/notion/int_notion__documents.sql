@@ -1,16 +1,16 @@
-with recursive pages as (
+with recursive pages as not materialized (
     select * from {{ ref('stg_notion__pages') }}
 ),
 
-data_sources as (
+data_sources as not materialized (
     select * from {{ ref('stg_notion__data_sources') }}
 ),
 
-comments as (
+comments as not materialized (
     select * from {{ ref('stg_notion__comments') }}
 ),
 
-rendered_texts as (
+rendered_texts as not materialized (
     select * from {{ ref('int_notion__rendered_texts') }}
 ),
 

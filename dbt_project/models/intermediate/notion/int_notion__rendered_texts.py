@@ -6,8 +6,12 @@ which nothing else here does (duckdb/duckdb issue 17052).
 
 from __future__ import annotations
 
+import importlib.util
 import json
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
+from functools import cache
+from types import ModuleType
 from typing import Any
 
 import pyarrow as pa
@@ -54,10 +58,7 @@ def model(dbt: Any, session: Any) -> Any:
 
 def to_batch(rows: list[tuple[Any, ...]]) -> pa.RecordBatch:
     """Rows of texts with their Markdown, or with the error that kept them from having it."""
-    # Imported here: a build without new texts does not need the loader's modules.
-    from dlt_pipelines.notion.enhanced import normalise
-    from dlt_pipelines.notion.markdown import render_markdown
-
+    normalise, render_markdown = load_renderers()
     rendered = []
     for *identity, blocks_json, notion_markdown in rows:
         markdown, block_ids, error_code, error_message = None, [], None, None
@@ -72,6 +73,24 @@ def to_batch(rows: list[tuple[Any, ...]]) -> pa.RecordBatch:
     columns = [list(column) for column in zip(*rendered, strict=True)]
     arrays = [pa.array(column, field.type) for column, field in zip(columns, SCHEMA, strict=True)]
     return pa.RecordBatch.from_arrays(arrays, schema=SCHEMA)
+
+
+@cache
+def load_renderers() -> tuple[Callable[[str], str], Callable[[list[Any]], str]]:
+    """The renderers without their packages, which open with the whole loader: it takes a second."""
+    folder = importlib.util.find_spec("dlt_pipelines").submodule_search_locations[0]
+    packages = {"dlt_pipelines": folder, "dlt_pipelines.notion": f"{folder}/notion"}
+    bare = {name: path for name, path in packages.items() if name not in sys.modules}
+    for name, path in bare.items():
+        sys.modules[name] = ModuleType(name)
+        sys.modules[name].__path__ = [path]
+    try:
+        enhanced = importlib.import_module("dlt_pipelines.notion.enhanced")
+        markdown = importlib.import_module("dlt_pipelines.notion.markdown")
+    finally:
+        for name in bare:
+            del sys.modules[name]
+    return enhanced.normalise, markdown.render_markdown
 
 
 def find_block_ids(blocks: list[dict[str, Any]]) -> Iterator[str]:

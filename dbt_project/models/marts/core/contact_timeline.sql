@@ -1,6 +1,28 @@
 -- A table, thin as it is: only tables are published.
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='append',
+        on_schema_change='fail',
+        pre_hook="{{ delete_absent(
+            [
+                'contact_id', 'interaction_id', 'document_id', 'source_type',
+                'interaction_type', 'occurred_at'
+            ],
+            [ref('interactions')]
+        ) }}",
+    )
+}}
+
 with interactions as (
     select * from {{ ref('interactions') }}
+),
+
+new_interactions as (
+    select interactions.* from interactions
+    {% if is_incremental() %}
+        anti join {{ this }} using (contact_id, interaction_id)
+    {% endif %}
 ),
 
 describe_timeline as (
@@ -11,7 +33,7 @@ describe_timeline as (
         source_type,
         interaction_type,
         occurred_at
-    from interactions
+    from new_interactions
     where contact_id is not null
 )
 

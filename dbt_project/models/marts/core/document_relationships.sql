@@ -1,8 +1,20 @@
+-- What a document belongs to is by far the most of it, and is compared; of the others, what
+-- was known by another name yesterday may be known today, so they are all made again.
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='delete+insert',
+        unique_key='relationship_id',
+        on_schema_change='fail',
+        pre_hook="{{ delete_former_relationships() }}",
+    )
+}}
+
 with resolved_references as (
     select * from {{ ref('int_headwater__resolved_references') }}
 ),
 
-documents as (
+documents as not materialized (
     select * exclude (body) from {{ ref('int_headwater__documents') }}
 ),
 
@@ -29,32 +41,83 @@ choose_surest as (
     ) = 1
 ),
 
-describe_relationships as (
+referring_documents as (
     select
-        sha256(
-            to_json([
-                relationships.from_document_id,
-                relationships.relation,
-                relationships.reference_key
-            ])::varchar
-        ) as relationship_id,
+        relationships.* exclude (connection_id),
         documents.connection_id,
-        relationships.from_document_id,
-        relationships.to_document_id,
-        relationships.to_identity_id,
-        relationships.relation,
-        relationships.category,
-        relationships.method,
-        relationships.reference_key,
-        relationships.raw_reference,
-        relationships.evidence,
-        relationships.confidence,
-        relationships.to_document_id is not null
-        or relationships.to_identity_id is not null as is_resolved,
         documents.source_updated_at,
         documents.deleted_at
     from choose_surest as relationships
     inner join documents on relationships.from_document_id = documents.document_id
+),
+
+belonging_documents as (
+    select
+        documents.connection_id,
+        documents.document_id as from_document_id,
+        parents.document_id as to_document_id,
+        'parent' as relation,
+        'graph' as category,
+        'hierarchy' as method,
+        documents.parent_document_id as reference_key,
+        {{ relationship_confidence("'hierarchy'") }} as confidence,
+        documents.source_updated_at,
+        documents.deleted_at
+    from documents
+    left join documents as parents
+        on documents.parent_document_id = parents.document_id
+    where documents.parent_document_id != documents.document_id
+),
+
+new_belongings as (
+    select belonging_documents.*
+    from belonging_documents
+    {% if is_incremental() %}
+        anti join {{ this }} as built
+            on
+                belonging_documents.from_document_id = built.from_document_id
+                and belonging_documents.reference_key = built.reference_key
+                and belonging_documents.relation = built.relation
+                and hash(
+                    belonging_documents.connection_id,
+                    belonging_documents.to_document_id,
+                    belonging_documents.source_updated_at,
+                    belonging_documents.deleted_at
+                ) = hash(
+                    built.connection_id,
+                    built.to_document_id,
+                    built.source_updated_at,
+                    built.deleted_at
+                )
+    {% endif %}
+),
+
+unite_relationships as (
+    select * from referring_documents
+    union all by name
+    select * from new_belongings
+),
+
+describe_relationships as (
+    select
+        sha256(
+            to_json([from_document_id, relation, reference_key])::varchar
+        ) as relationship_id,
+        connection_id,
+        from_document_id,
+        to_document_id,
+        to_identity_id,
+        relation,
+        category,
+        method,
+        reference_key,
+        raw_reference,
+        evidence,
+        confidence,
+        to_document_id is not null or to_identity_id is not null as is_resolved,
+        source_updated_at,
+        deleted_at
+    from unite_relationships
 )
 
 select * from describe_relationships

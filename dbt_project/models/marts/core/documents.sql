@@ -10,7 +10,7 @@
     )
 }}
 
-with documents as (
+with documents as not materialized (
     select * from {{ ref('int_headwater__documents') }}
 ),
 

@@ -12,7 +12,7 @@
     )
 }}
 
-with readings as (
+with readings as not materialized (
     select * from {{ ref('int_headwater__interaction_readings') }}
 ),
 
