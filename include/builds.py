@@ -65,7 +65,7 @@ def remember(db: duckdb.DuckDBPyConnection, then: dict[str, str]) -> None:
 def _fingerprint(
     db: duckdb.DuckDBPyConnection, dataset: str, table: str, *, is_listing: bool
 ) -> str:
-    """Of the rows whose load is complete. They are only added, or archived; in listings, retired."""
+    """Of the rows whose load is complete. They are added, or archived; in listings, retired."""
     retired = "count(_dlt_valid_to), epoch_us(max(_dlt_valid_to))" if is_listing else "0, 0"
     row = db.execute(
         f'select count(*), epoch_us(max(loads.inserted_at)), {retired} from {dataset}."{table}"'

@@ -11,8 +11,12 @@ documents as not materialized (
     select * exclude (body) from {{ ref('int_headwater__documents') }}
 ),
 
-reference_keys as not materialized (
+reference_keys as (
     select * from {{ ref('int_headwater__reference_keys') }}
+),
+
+issue_keys as (
+    select * from {{ ref('int_linear__issue_keys') }}
 ),
 
 teams as (
@@ -134,9 +138,8 @@ team_keys as (
     select team_key from teams
     where team_key is not null
     union
-    select regexp_extract(reference_key, '^linear:([A-Z][A-Z0-9]*)-\d+$', 1)
-    from reference_keys
-    where starts_with(reference_key, 'linear:')
+    select regexp_extract(issue_key, '^([A-Z][A-Z0-9]*)-\d+$', 1)
+    from issue_keys
 ),
 
 resolve_references as (
