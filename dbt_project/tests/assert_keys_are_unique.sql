@@ -118,29 +118,6 @@ another of the list passes on row by row is proved by that one.
     'stg_headwater__sources': [['connection_id']],
     'stg_headwater__sync_events': [['ledger_event_id']],
 } %}
+{% set passed_on = ['int_headwater__documents', 'int_headwater__relationship_lists'] %}
 
-{#- There is no graph while the project is being parsed, or linted. -#}
-{%- set nodes = graph.nodes.values() if execute and graph is defined else [] -%}
-{%- set passed_on = ['int_headwater__documents', 'int_headwater__relationship_lists'] -%}
-{%- for node in nodes | selectattr('resource_type', 'equalto', 'model') -%}
-    {%- if node.config.materialized != 'view' and node.name not in keys
-        and node.name not in passed_on -%}
-        {{ exceptions.raise_compiler_error(node.name ~ ': say here what its key is') }}
-    {%- endif -%}
-{%- endfor -%}
-
-{% for model, columns in keys.items() %}
-    {%- set key = columns[0] -%}
-    {%- set required = columns[1] if columns | length > 1 else [] %}
-    select
-        '{{ model }}' as model,
-        concat_ws(' ', {{ key | join(', ') }}) as key,
-        count(*) as row_count
-    from {{ ref(model) }}
-    group by {{ key | join(', ') }}
-    having
-        count(*) > 1
-        {% for column in key %} or {{ column }} is null {% endfor %}
-        {% for column in required %} or bool_or({{ column }} is null) {% endfor %}
-    {{ 'union all' if not loop.last }}
-{% endfor %}
+{{ rows_without_own_key(keys, passed_on) }}

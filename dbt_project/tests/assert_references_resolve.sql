@@ -1,5 +1,5 @@
--- Whatever names a row of another mart names one that is there. contact_timeline is made of
--- interactions' own columns, and loses a row with theirs.
+-- Whatever names a row of another mart names one that is there. contact_timeline is
+-- made of interactions' own columns, and loses a row with theirs.
 {% set references = [
     ('contact_identities', 'contact_id', 'contacts', 'contact_id'),
     ('document_relationships', 'from_document_id', 'documents', 'document_id'),

@@ -43,10 +43,11 @@ hash_documents as (
 ),
 
 different_documents as (
+    select * from hash_documents
     {% if is_incremental() %}
+        where false
+        union all by name
         {{ different_readings() }}
-    {% else %}
-        select * from hash_documents
     {% endif %}
 )
 

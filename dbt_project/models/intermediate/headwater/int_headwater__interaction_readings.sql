@@ -41,10 +41,11 @@ hash_interactions as (
 ),
 
 different_interactions as (
+    select * from hash_interactions
     {% if is_incremental() %}
+        where false
+        union all by name
         {{ different_readings() }}
-    {% else %}
-        select * from hash_interactions
     {% endif %}
 )
 

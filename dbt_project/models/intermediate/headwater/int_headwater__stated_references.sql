@@ -1,5 +1,5 @@
--- What the sources say themselves, outside of texts; what a document belongs to is a column
--- of the document.
+-- What the sources say themselves, outside of texts; what a document belongs to is a
+-- column of the document.
 with documents as not materialized (
     select * exclude (body) from {{ ref('int_headwater__documents') }}
 ),

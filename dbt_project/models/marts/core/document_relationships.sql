@@ -1,5 +1,5 @@
--- What a document belongs to is by far the most of it, and is compared; of the others, what
--- was known by another name yesterday may be known today, so they are all made again.
+-- What a document belongs to is by far the most of it, and is compared. The others are
+-- all made again: what nobody knew by a name yesterday may have that name today.
 {{
     config(
         materialized='incremental',
@@ -29,7 +29,7 @@ rate_relationships as (
 
 -- Said twice is one relationship, known by the surest of its sources.
 choose_surest as (
-    select *
+    select * exclude (connection_id)
     from rate_relationships
     qualify row_number() over (
         partition by from_document_id, relation, target_id
@@ -43,7 +43,7 @@ choose_surest as (
 
 referring_documents as (
     select
-        relationships.* exclude (connection_id),
+        relationships.*,
         documents.connection_id,
         documents.source_updated_at,
         documents.deleted_at
