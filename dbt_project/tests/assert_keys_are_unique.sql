@@ -105,6 +105,7 @@ another of the list passes on row by row is proved by that one.
     'sync_history': [['sync_id', 'resource']],
     'sync_logs': [['sync_log_id']],
     'sync_state': [['connection_id', 'container']],
+    'webhook_deliveries': [['connection_id', 'delivery_id']],
     'stg_github__blobs': [['external_id']],
     'stg_github__branches': [['connection_id', 'container', 'external_id']],
     'stg_github__collaborators': [['connection_id', 'container', 'external_id']],
@@ -115,8 +116,10 @@ another of the list passes on row by row is proved by that one.
     'stg_github__tags': [['connection_id', 'container', 'external_id']],
     'stg_github__wiki_pages': [['connection_id', 'container', 'external_id']],
     'stg_headwater__dead_letters': [['dead_letter_event_id'], ['dead_letter_id']],
+    'stg_headwater__error_events': [['error_event_id'], ['error_id', 'outcome']],
     'stg_headwater__sources': [['connection_id']],
     'stg_headwater__sync_events': [['ledger_event_id']],
+    'stg_headwater__webhook_deliveries': [['delivery_event_id'], ['delivery_id']],
 } %}
 {% set passed_on = ['int_headwater__documents', 'int_headwater__relationship_lists'] %}
 
