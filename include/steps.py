@@ -274,8 +274,6 @@ def dbt(settings: Settings, *arguments: str, say: Say = lambda _: None) -> None:
     """
     target = settings.data / "dbt" / "target"
     command = [sys.executable, "-m", "dbt.cli.main", "--no-use-colors", *arguments]
-    # Every statement is in target/run; writing it to a log as well takes a tenth of the time.
-    command += ["--log-level-file", "info"]
     folders = {
         "--project-dir": DBT_PROJECT,
         "--profiles-dir": DBT_PROJECT,

@@ -24,13 +24,4 @@
     ('store_documents', 'store', 'stores', 'store'),
 ] %}
 
-{% for model, column, target, key in references %}
-    select distinct
-        '{{ model }}.{{ column }}' as reference,
-        {{ column }} as missing_id
-    from {{ ref(model) }}
-    where
-        {{ column }} is not null
-        and {{ column }} not in (select {{ key }} from {{ ref(target) }})
-    {{ 'union all' if not loop.last }}
-{% endfor %}
+{{ unresolved_references(references) }}
