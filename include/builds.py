@@ -31,6 +31,7 @@ def inputs(db: duckdb.DuckDBPyConnection, project: Path) -> dict[str, str]:
     tables = db.execute(
         "select schema_name, table_name, bool_or(column_name = '_dlt_valid_to')"
         " from duckdb_columns() where starts_with(schema_name, 'raw_')"
+        " and not ends_with(schema_name, '_staging')"
         " group by all having bool_or(column_name = '_dlt_load_id')"
     ).fetchall()
     for dataset, table, is_listing in tables:
@@ -69,7 +70,7 @@ def _fingerprint(
     retired = "count(_dlt_valid_to), epoch_us(max(_dlt_valid_to))" if is_listing else "0, 0"
     row = db.execute(
         f'select count(*), epoch_us(max(loads.inserted_at)), {retired} from {dataset}."{table}"'
-        f" inner join {dataset}._dlt_loads as loads on _dlt_load_id = load_id and status = 0"
+        f" inner join {dataset}._dlt_loads as loads on _dlt_load_id = load_id and loads.status = 0"
     ).fetchone()
     return " ".join(str(value) for value in row or ())
 

@@ -86,5 +86,4 @@ def test_marts_refuse_what_their_contract_excludes(small_warehouse: Path, wareho
     assert read(warehouse, "select distinct source_type from core.documents order by 1") == [
         ("github",),
         ("linear",),
-        ("notion",),
     ]

@@ -86,7 +86,7 @@ def test_a_refused_resource_and_saved_requests_are_told(warehouse: Path, dbt: Db
         ],
     )
 
-    dbt("build", "--select", "+sync_state", "+webhook_deliveries")
+    dbt("run", "--select", "+sync_state", "+webhook_deliveries")
 
     assert read(warehouse, "select * from ops.webhook_deliveries") == [
         (

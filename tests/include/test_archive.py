@@ -342,7 +342,7 @@ def test_archived_and_built_anew_the_marts_are_the_same_and_old_events_do_not_co
             change(installation.sandbox.workspace, minutes)
         for name in names:
             installation.sync(name)
-    steps.dbt(settings, "build", "--exclude-resource-types", "test", "unit_test")
+    steps.transform(settings)
     before = marts(settings)
 
     moved = archive.archive(settings, now=LATER)
@@ -358,7 +358,7 @@ def test_archived_and_built_anew_the_marts_are_the_same_and_old_events_do_not_co
         "raw_headwater.sync_events",
     }
     assert marts(settings) == before
-    steps.dbt(settings, "build", "--full-refresh", "--exclude-resource-types", "test", "unit_test")
+    steps.transform(settings, full_refresh=True)
     assert marts(settings) == before
 
     # The issue is what it was two changes ago, and everything is read from the beginning.
