@@ -384,7 +384,7 @@ class Settings:
         """Where load packages and the ledger wait."""
         return Store(self.data, self.warehouse)
 
-    @cached_property
+    @property
     def sources(self) -> tuple[GitHubSource | LinearSource | NotionSource, ...]:
         """The entries of sources.yml.
 

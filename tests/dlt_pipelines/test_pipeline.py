@@ -582,7 +582,7 @@ def test_nothing_that_is_secret_lies_in_the_data_folder(sandbox_of, install):
     workspace.tokens = {"sesame-open-please"}
     installation = install(sandbox_of(workspace))
     installation.settings._lookup = {"GITHUB_TOKEN": "sesame-open-please"}.get
-    installation.settings.__dict__.pop("sources", None)
+    installation.settings.__dict__.pop("_file", None)
     file = installation.settings.sources_file
     url = f"base_url: {installation.sandbox.url}/github, secret"
     file.write_text(SOURCES_YML.replace("secret", url, 1))

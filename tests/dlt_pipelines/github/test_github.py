@@ -172,7 +172,7 @@ sources:
     installation.sync()
     assert external_ids(installation, "reviews") == []
     installation.settings.sources_file.write_text(sources % "pull_requests, reviews")
-    installation.settings.__dict__.pop("sources", None)
+    installation.settings.__dict__.pop("_file", None)
     installation.sync()
     assert external_ids(installation, "reviews") == ["PRR_6"]
     assert external_ids(installation, "pull_requests") == ["PR_3"]

@@ -145,7 +145,7 @@ def test_a_changed_configuration_visits_what_it_concerns(synced):
     text = file.read_text()
     file.write_text(text.replace(f"name: {NAMES[4]}", f"name: {NAMES[4]}\n    branches: [main]"))
     assert file.read_text() != text
-    installation.settings.__dict__.pop("sources", None)
+    installation.settings.__dict__.pop("_file", None)
     installation.failing_sync()
     assert visited(installation) == [NAMES[4]]
 

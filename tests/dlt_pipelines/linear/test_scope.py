@@ -196,7 +196,7 @@ def test_a_team_that_is_configured_later_is_read_from_the_beginning(sandbox_of, 
     installation = install(sandbox_of(served), sources=ENG_ONLY)
     installation.sync("linear")
     installation.settings.sources_file.write_text(BOTH, encoding="utf-8")
-    del installation.settings.__dict__["sources"]
+    del installation.settings.__dict__["_file"]
     installation.sync("linear")
     everything = {
         kind: sorted(row["id"] for some in found.values() for row in some)
