@@ -83,7 +83,8 @@ def core_marts(installation: Installation) -> dict[str, list[tuple[object, ...]]
 
 def build(installation: Installation) -> None:
     """The marts that everything flows into."""
-    steps.dbt(installation.settings, "run", "--select", "+documents", "+interactions")
+    options = ("--exclude-resource-types", "test", "unit_test", "--select")
+    steps.dbt(installation.settings, "build", *options, "+documents", "+interactions")
 
 
 def change_everything(workspace: Workspace) -> None:
