@@ -133,7 +133,7 @@ def airflow(settings):
         httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client,
     ):
         try:
-            deadline = time.monotonic() + 180
+            deadline = time.monotonic() + 900
             while True:
                 assert server.poll() is None
                 assert time.monotonic() < deadline, "Airflow did not start"
