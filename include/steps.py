@@ -289,7 +289,7 @@ def dbt(settings: Settings, *arguments: str, say: Say = lambda _: None) -> None:
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         # Half of a small build's time went into compiling dbt itself where nothing was kept.
         "PYTHONDONTWRITEBYTECODE": "",
-        "PYTHONPYCACHEPREFIX": str(settings.data / "dbt" / "bytecode"),
+        "PYTHONPYCACHEPREFIX": sys.pycache_prefix or str(settings.data / "dbt" / "bytecode"),
     }
     with (
         warehouse.writer_lock(settings) as lock,
