@@ -35,7 +35,7 @@ from dlt_pipelines.http import (
     RetryPolicy,
     TransientError,
 )
-from dlt_pipelines.ledger import Ledger, Mode, ResourceRun, SyncRun, Trigger, slug
+from dlt_pipelines.ledger import Ledger, Mode, SyncRun, Trigger, slug
 from dlt_pipelines.webhook import Subject, Webhook
 
 # Objects with a last-change time: a re-read adds nothing, a change adds one row, history is kept.
@@ -69,9 +69,6 @@ DLT_SETTINGS: Final = {
     "LOAD__TRUNCATE_STAGING_DATASET": "true",
 }
 FROZEN: Final = {"tables": "evolve", "columns": "freeze", "data_type": "freeze"}
-MASS_DELETION: Final = "mass_deletion"
-MASS_DELETION_SHARE: Final = 0.2
-MASS_DELETION_OBJECTS: Final = 50
 EARLIEST: Final = datetime(2008, 1, 1, tzinfo=UTC)
 
 Cursor: TypeAlias = "dlt.sources.incremental[datetime]"
@@ -259,23 +256,6 @@ def keep_newest(settled: dict[str, str], most: int = 1_000) -> None:
     """
     for key in sorted(settled, key=lambda key: settled[key], reverse=True)[most:]:
         del settled[key]
-
-
-def guard_deletions(run: ResourceRun, known: int, gone: int, *, confirmed: bool) -> None:
-    """Stop where so much is missing that a mistake is likelier than a clean-up.
-
-    Raises:
-        PermanentError: more than 20 % of what is known, and more than 50 objects.
-    """
-    if confirmed or gone <= MASS_DELETION_OBJECTS or gone <= MASS_DELETION_SHARE * known:
-        return
-    raise PermanentError(
-        f"{run.sync.source_type}.{run.resource}",
-        f"{gone} of {known} objects of {run.container} are missing",
-        f"at most {MASS_DELETION_SHARE:.0%}, or {MASS_DELETION_OBJECTS}, to vanish at once",
-        "check the token's access; if they were deleted, run again with --confirm-deletions",
-        code=MASS_DELETION,
-    )
 
 
 def note_known(

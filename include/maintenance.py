@@ -11,9 +11,9 @@ from typing import Final, TypeAlias
 import msgspec
 
 from dlt_pipelines import pipeline
+from dlt_pipelines.deletions import MASS_DELETION
 from dlt_pipelines.http import AuthError, HeadwaterError, TransientError
 from dlt_pipelines.ledger import Trigger
-from dlt_pipelines.pipeline import MASS_DELETION
 from include import steps, warehouse
 from include.settings import Settings
 

@@ -3,7 +3,7 @@
 A deleted comment changes nothing that a cursor sees. So a census lists every issue, pull request
 and discussion by id with how many comments it has, a hundred in a request; where one is missing
 it is looked up, where a count fell its comments are listed. Each tombstone says why and on what
-evidence. Very many at once stop the reconciliation (`pipeline.guard_deletions`).
+evidence. Very many at once stop the reconciliation (`deletions.guard`).
 
 An issue that was deleted answers 410, one that was transferred redirects to its new address:
 https://docs.github.com/rest/issues/issues#get-an-issue
@@ -12,24 +12,19 @@ https://docs.github.com/rest/issues/issues#get-an-issue
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
 
-import dlt
 import msgspec
-import pyarrow as pa
 from dlt.extract import DltResource
 
+from dlt_pipelines import deletions
+from dlt_pipelines.deletions import Gone, Reason
 from dlt_pipelines.github.discussions import read_comments
 from dlt_pipelines.github.graphql import GraphQL, Json
 from dlt_pipelines.github.rest import Repository
 from dlt_pipelines.http import Client
 from dlt_pipelines.ledger import ResourceRun, SyncRun
-from dlt_pipelines.pipeline import EVENTS, Known, SyncRequest, guard_deletions
-from dlt_pipelines.raw_event import to_tombstones
-
-Reason = Mapping[str, Any]
-Gone = dict[str, Reason]
+from dlt_pipelines.pipeline import Known, SyncRequest
 
 
 def reconcile(
@@ -45,31 +40,7 @@ def reconcile(
         "discussions": reader.discussions,
         "discussion_comments": reader.discussion_comments,
     }
-    return [
-        _tombstones(name, sync, request, known, find)
-        for name, find in finders.items()
-        if name in sync.resources
-    ]
-
-
-def _tombstones(
-    name: str,
-    sync: SyncRun,
-    request: SyncRequest,
-    known: Known,
-    find: Callable[[ResourceRun], Gone],
-) -> DltResource:
-    run = sync.account(name)
-
-    @dlt.resource(name=name, **EVENTS)
-    def rows() -> Iterator[pa.Table]:
-        gone = find(run)
-        guard_deletions(
-            run, len(known.objects(name)), len(gone), confirmed=request.confirm_deletions
-        )
-        yield from to_tombstones(gone.items(), run)
-
-    return rows()
+    return deletions.resources(finders, request, sync, known)
 
 
 class _Reconciliation:

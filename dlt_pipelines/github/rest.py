@@ -18,9 +18,10 @@ import pyarrow as pa
 from dlt.extract import DltResource
 from httpx import URL
 
+from dlt_pipelines import deletions
 from dlt_pipelines.http import AuthError, Client, NotFoundError, Page, PermanentError
 from dlt_pipelines.ledger import ResourceRun, SyncRun
-from dlt_pipelines.pipeline import EARLIEST, LISTING, SyncRequest, guard_deletions
+from dlt_pipelines.pipeline import EARLIEST, LISTING, SyncRequest
 from dlt_pipelines.raw_event import ReadKeys, to_batches, to_empty_listing
 
 T = TypeVar("T")
@@ -347,7 +348,7 @@ def listed(
             yield to_empty_listing(run, emptiness)
         known = state.get("listed", 0)
         gone = known - run.items_processed
-        guard_deletions(run, known, gone, confirmed=request.confirm_deletions)
+        deletions.guard(run, known, gone, confirmed=request.confirm_deletions)
         if request.is_live:
             state["listed"] = run.items_processed
         else:  # What is remembered of the last live sync is not what is loaded now.

@@ -4,7 +4,7 @@ A permanent deletion leaves nothing behind that a cursor could see. So a census 
 every object of a container, 250 in a request; one that is known and not listed is asked for by id.
 If it is not there, it was deleted; if it is, but in a team that is not configured, it has left the
 scope. Each tombstone says so, and on what evidence. Very many at once stop the reconciliation
-(`pipeline.guard_deletions`).
+(`deletions.guard`).
 
 The census sees the opposite, too: an object that is there and not known, such as the comments of an
 issue that came from a team that is not configured, whose own time of change did not move. It is
@@ -22,13 +22,13 @@ import pyarrow as pa
 from dlt.extract import DltResource
 from graphql import FieldNode, OperationDefinitionNode, SelectionSetNode, parse, print_ast
 
+from dlt_pipelines import deletions
+from dlt_pipelines.deletions import Gone
 from dlt_pipelines.ledger import ResourceRun, SyncRun
 from dlt_pipelines.linear.graphql import Workspace, query_text
 from dlt_pipelines.linear.scope import FOLLOWED, Places, Scope, scope_of
-from dlt_pipelines.pipeline import EVENTS, Known, SyncRequest, guard_deletions
+from dlt_pipelines.pipeline import EVENTS, Known, SyncRequest
 from dlt_pipelines.raw_event import ReadKeys, to_batches, to_tombstones
-
-Gone = dict[str, Mapping[str, Any]]
 
 # What a census keeps of a query: the ids, and what tells the teams behind an object.
 _KEPT = {"id", "key", "hasNextPage", "endCursor", "page", "nodes", "pageInfo", *FOLLOWED}
@@ -59,7 +59,7 @@ def _reconciled(
     def rows() -> Iterator[pa.Table]:
         there = census.listed()
         gone = census.confirmed_gone(sorted(known.keys() - there))
-        guard_deletions(run, len(known), len(gone), confirmed=request.confirm_deletions)
+        deletions.guard(run, len(known), len(gone), confirmed=request.confirm_deletions)
         yield from to_tombstones(gone.items(), run)
         missed = census.read(sorted(there - known.keys()))
         yield from to_batches(missed, run, read_keys)

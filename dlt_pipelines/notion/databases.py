@@ -13,12 +13,13 @@ from datetime import datetime
 
 import msgspec
 
+from dlt_pipelines.deletions import Reason
 from dlt_pipelines.http import PermanentError
 from dlt_pipelines.ledger import SyncRun
 from dlt_pipelines.notion.files import files_of_object
 from dlt_pipelines.notion.memory import Memory, content_mark
 from dlt_pipelines.notion.rest import Json, Keys, Workspace, read_keys
-from dlt_pipelines.notion.rows import Reason, Rows
+from dlt_pipelines.notion.rows import Rows
 from dlt_pipelines.notion.tree import Tree
 
 

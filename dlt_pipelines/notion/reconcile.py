@@ -6,7 +6,7 @@ for: the trash says so, a page that is no longer there or no longer shared answe
 search merely hides is still there. A comment is missing where its page or block lists others than
 are known: it was deleted, or its discussion was resolved, which the API does not tell apart.
 
-Very many at once stop the reconciliation (`pipeline.guard_deletions`).
+Very many at once stop the reconciliation (`deletions.guard`).
 """
 
 from __future__ import annotations
@@ -16,20 +16,17 @@ from collections.abc import Callable, Iterator
 
 import dlt
 import msgspec
-import pyarrow as pa
 from dlt.extract import DltResource
 
+from dlt_pipelines import deletions
+from dlt_pipelines.deletions import Gone, Reason
 from dlt_pipelines.http import NotFoundError
 from dlt_pipelines.ledger import ResourceRun, SyncRun
 from dlt_pipelines.notion.databases import reason_of
 from dlt_pipelines.notion.memory import Memory
 from dlt_pipelines.notion.rest import Workspace, read_keys
-from dlt_pipelines.notion.rows import Reason
 from dlt_pipelines.notion.tree import Tree
-from dlt_pipelines.pipeline import EVENTS, Known, SyncRequest, guard_deletions
-from dlt_pipelines.raw_event import to_tombstones
-
-Gone = dict[str, Reason]
+from dlt_pipelines.pipeline import Known, SyncRequest
 
 
 def reconcile(
@@ -43,36 +40,15 @@ def reconcile(
         "databases": census.databases,
         "comments": census.comments,
     }
-    return [
-        _tombstones(name, sync, request, known, find)
-        for name, find in finders.items()
-        if name in sync.resources
-    ]
+    return deletions.resources(finders, request, sync, known, _forget)
 
 
-def _tombstones(
-    name: str,
-    sync: SyncRun,
-    request: SyncRequest,
-    known: Known,
-    find: Callable[[ResourceRun], Gone],
-) -> DltResource:
-    run = sync.account(name)
-
-    @dlt.resource(name=name, **EVENTS)
-    def rows() -> Iterator[pa.Table]:
-        gone = find(run)
-        guard_deletions(
-            run, len(known.objects(name)), len(gone), confirmed=request.confirm_deletions
-        )
-        if name != "comments":
-            memory = Memory(dlt.current.resource_state("pages"), is_live=True)
-            for identifier, reason in gone.items():
-                memory.forget(identifier, str(reason["reason"]))
-            memory.keep_forgotten()
-        yield from to_tombstones(gone.items(), run)
-
-    return rows()
+def _forget(name: str, gone: Gone) -> None:
+    if name != "comments":
+        memory = Memory(dlt.current.resource_state("pages"), is_live=True)
+        for identifier, reason in gone.items():
+            memory.forget(identifier, str(reason["reason"]))
+        memory.keep_forgotten()
 
 
 class _Census:

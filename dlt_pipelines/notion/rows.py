@@ -6,15 +6,13 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 import msgspec
 import pyarrow as pa
 
+from dlt_pipelines.deletions import Reason
 from dlt_pipelines.ledger import SyncRun
 from dlt_pipelines.raw_event import ReadKeys, to_batches, to_tombstones
-
-Reason = Mapping[str, Any]
 
 
 class _Edited(msgspec.Struct):
