@@ -53,12 +53,13 @@ class Airflow:
             return answer.json()
         raise AssertionError(f"Airflow did not answer {method} {path}")
 
-    def runs(self, dag_id: str = "~") -> list[Json]:
+    def runs(self, dag_id: str = "") -> list[Json]:
         """Every run of a DAG, or of all, oldest first."""
         found: list[Json] = []
+        only = {"dag_ids": [dag_id]} if dag_id else {}
         while True:
-            page = {"limit": 100, "offset": len(found), "order_by": "id"}
-            rows = self.ask("GET", f"/dags/{dag_id}/dagRuns", params=page)["dag_runs"]
+            page = {"page_limit": 100, "page_offset": len(found), "order_by": "id"}
+            rows = self.ask("POST", "/dags/~/dagRuns/list", json=page | only)["dag_runs"]
             found += rows
             if len(rows) < 100:
                 return found
