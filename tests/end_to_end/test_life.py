@@ -8,6 +8,7 @@ data/life.md.
 
 from __future__ import annotations
 
+import json
 import os
 import random
 from collections import Counter
@@ -107,13 +108,16 @@ class Backfills:
         """Start one when it is time."""
         if monotonic() < self._next:
             return
-        self._next = monotonic() + self._random.uniform(90, 300)
+        free = sorted({*INGEST} - self._airflow.unfinished_backfills())
+        self._next = monotonic() + self._random.uniform(60, 240)
+        if not free:
+            return
         now = datetime.now(UTC).replace(second=0, microsecond=0)
         end = now - timedelta(minutes=self._random.randint(60, 300_000))
         if self._random.random() < 0.3:
             end = now - timedelta(minutes=self._random.randint(3, 6))
         start = end - timedelta(minutes=self._random.randint(1, 3))
-        dag_id = self._random.choice(INGEST)
+        dag_id = self._random.choice(free)
         if self.count == 1:
             dates = ("--from-date", start.isoformat(), "--to-date", end.isoformat())
             self._airflow.command("backfill", "create", "--dag-id", dag_id, *dates)
@@ -159,7 +163,8 @@ def life(tmp_path_factory: pytest.TempPathFactory) -> Life:
         program.start()
         watcher.start()
         began, backfills = monotonic(), Backfills(airflow, SEED)
-        while monotonic() - began < 60 * MINUTES:
+        # A life that takes too long can be asked to end.
+        while monotonic() - began < 60 * MINUTES and not (data / "enough").exists():
             assert airflow.process.poll() is None, "Airflow has ended"
             assert not program.errors, program.errors
             backfills.go_on()
@@ -172,10 +177,13 @@ def life(tmp_path_factory: pytest.TempPathFactory) -> Life:
         watcher.stop()
         airflow_runs = airflow.runs()
         retried = _retried(airflow, airflow_runs)
+    living = truth.living(sandbox.workspace)
+    (data / "truth.json").write_text(json.dumps(living, default=str))
+    (data / "runs.json").write_text(json.dumps(airflow_runs))
     return Life(
         data,
         airflow_runs,
-        truth.living(sandbox.workspace),
+        living,
         sandbox.workspace,
         program,
         asked,
@@ -195,6 +203,7 @@ def _settle(airflow: Airflow, settings: Settings) -> datetime:
         airflow.wait_for_success(dag_id, ended, live=True)
     spool = Spool(settings.inbox)
     airflow.until(lambda: not spool.names("waiting"), "every delivery to be followed")
+    airflow.until(lambda: not airflow.unfinished_backfills(), "every backfill to end", 2400)
     print("synced", flush=True)
     run = airflow.wait_for_run("maintain", airflow.trigger("maintain"))
     assert run["state"] == "success", airflow.tasks("maintain", run["dag_run_id"])
@@ -204,7 +213,7 @@ def _settle(airflow: Airflow, settings: Settings) -> datetime:
         airflow.wait_for_success(dag_id, ended, live=True)
     for dag_id in INGEST:
         airflow.pause(dag_id)
-    airflow.wait_until_idle()
+    airflow.wait_until_idle(INGEST)
     print("idle", flush=True)
     run = airflow.wait_for_run("transform", airflow.trigger("transform"))
     assert run["state"] == "success"

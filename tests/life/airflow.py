@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -102,15 +102,14 @@ class Airflow:
 
         return self.until(found, f"a run of {dag_id} that began after {since} to succeed")
 
-    def wait_until_idle(self) -> None:
-        """No run of any DAG waits or goes on."""
+    def wait_until_idle(self, paused: Collection[str]) -> None:
+        """Nothing goes on, and nothing waits but what is not started while its DAG is paused."""
 
-        def idle() -> Json | None:
-            return (
-                {} if not [r for r in self.runs() if r["state"] in ("queued", "running")] else None
-            )
+        def is_idle() -> bool:
+            states = {(run["state"], run["dag_id"] in paused) for run in self.runs()}
+            return states.isdisjoint({("running", True), ("running", False), ("queued", False)})
 
-        self.until(lambda: [True] if idle() is not None else None, "every run to end")
+        self.until(is_idle, "every run to end")
 
     def pause(self, dag_id: str, *, is_paused: bool = True) -> None:
         """Stop or start a DAG's schedule."""
@@ -120,6 +119,11 @@ class Airflow:
         """Backfill a DAG over an interval."""
         interval = {"from_date": start.isoformat(), "to_date": end.isoformat()}
         self.ask("POST", "/backfills", json={"dag_id": dag_id, "max_active_runs": 2, **interval})
+
+    def unfinished_backfills(self) -> set[str]:
+        """The DAGs of which a backfill goes on; each may have one at a time."""
+        found = self.ask("GET", "/backfills", params={"limit": 100, "order_by": "-id"})["backfills"]
+        return {row["dag_id"] for row in found if row["completed_at"] is None}
 
     def command(self, *arguments: str) -> str:
         """What a command of Airflow's prints."""
