@@ -35,8 +35,8 @@ class Airflow:
         self.url, self.process, self.variables = url, process, variables
         self._client = httpx.Client(base_url=url, timeout=120)
 
-    def ask(self, method: str, path: str, **options: Any) -> Any:
-        """An answer of the API; asked again while the server is too busy to give one."""
+    def ask(self, method: str, path: str, nothing: int = 404, **options: Any) -> Any:
+        """An answer of the API, None for a status; asked again while the server is too busy."""
         for _ in range(60):
             try:
                 answer = self._client.request(method, f"/api/v2{path}", **options)
@@ -49,6 +49,8 @@ class Airflow:
             if answer.status_code >= 500:
                 Event().wait(ASK_EVERY)
                 continue
+            if answer.status_code == nothing:
+                return None
             assert answer.status_code < 400, (method, path, answer.status_code, answer.text[:500])
             return answer.json()
         raise AssertionError(f"Airflow did not answer {method} {path}")
@@ -115,28 +117,28 @@ class Airflow:
         """Stop or start a DAG's schedule."""
         self.ask("PATCH", f"/dags/{dag_id}", json={"is_paused": is_paused})
 
-    def backfill(self, dag_id: str, start: datetime, end: datetime) -> None:
-        """Backfill a DAG over an interval."""
+    def backfill(self, dag_id: str, start: datetime, end: datetime) -> bool:
+        """Backfill a DAG over an interval; False if every run of it is there already."""
         interval = {"from_date": start.isoformat(), "to_date": end.isoformat()}
-        self.ask("POST", "/backfills", json={"dag_id": dag_id, "max_active_runs": 2, **interval})
+        body = {"dag_id": dag_id, "max_active_runs": 2, **interval}
+        return self.ask("POST", "/backfills", json=body, nothing=422) is not None
 
-    def unfinished_backfills(self) -> set[str]:
-        """The DAGs of which a backfill goes on; each may have one at a time."""
-        found = self.ask("GET", "/backfills", params={"limit": 100, "order_by": "-id"})["backfills"]
-        return {row["dag_id"] for row in found if row["completed_at"] is None}
+    def has_unfinished_backfill(self, dag_id: str) -> bool:
+        """Whether a backfill of a DAG goes on; there can be one at a time."""
+        page = {"dag_id": dag_id, "limit": 100, "order_by": "-id"}
+        found = self.ask("GET", "/backfills", params=page)["backfills"]
+        return any(row["completed_at"] is None for row in found)
 
-    def command(self, *arguments: str) -> str:
-        """What a command of Airflow's prints."""
+    def command(self, *arguments: str) -> bool:
+        """Run a command of Airflow's; whether it succeeded."""
         done = subprocess.run(
             [sys.executable, "-m", "airflow", *arguments],
             env=self.variables,
             cwd=ROOT,
             capture_output=True,
-            text=True,
             check=False,
         )
-        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
-        return done.stdout
+        return done.returncode == 0
 
     def until(self, ask: Callable[[], Any], what: str, seconds: float = 1200) -> Any:
         """Ask until there is an answer."""
