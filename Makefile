@@ -44,7 +44,7 @@ chaos: $(READY) ## Run every random schedule of faults and changes, and every ki
 	@$(BIN)/pytest -m chaos tests/end_to_end/test_whole_path.py
 
 life: $(READY) ## Live HEADWATER_LIFE_MINUTES (60) with changing sources under Airflow; data/life.md
-	@$(BIN)/pytest -m life tests/end_to_end/test_life.py
+	@$(BIN)/pytest -s -m life tests/end_to_end/test_life.py
 
 lint: $(READY) ## Check style, types, SQL, and that dbt parses
 	@$(BIN)/ruff check .
