@@ -19,7 +19,7 @@ export DO_NOT_TRACK := 1
 export UV_PYTHON_DOWNLOADS := never
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
-.PHONY: help setup demo up test test-browser chromium chaos lint docs benchmark lock clean
+.PHONY: help setup demo up test test-browser chromium chaos life lint docs benchmark lock clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,7 +33,7 @@ up: $(READY) ## Start Airflow with the DAGs, pools and settings in place
 	@$(BIN)/headwater up
 
 test: $(READY) ## Run every test but those below; no network beyond loopback
-	@$(BIN)/pytest $(SIDE_BY_SIDE) -m 'not chaos and not browser' --durations=15
+	@$(BIN)/pytest $(SIDE_BY_SIDE) -m 'not chaos and not browser and not life' --durations=15
 
 test-browser: $(READY) chromium ## Look at the pages in Airflow's UI with headless Chromium
 	@$(BIN)/pytest -m browser tests/include/test_airflow_plugin.py
@@ -42,6 +42,9 @@ chaos: $(READY) ## Run every random schedule of faults and changes, and every ki
 	@$(BIN)/pytest -n auto tests/end_to_end/test_faults.py tests/end_to_end/test_kill.py \
 		tests/end_to_end/test_kill_transform.py tests/dbt_project/test_incremental.py
 	@$(BIN)/pytest -m chaos tests/end_to_end/test_whole_path.py
+
+life: $(READY) ## Live HEADWATER_LIFE_MINUTES (60) with changing sources under Airflow; data/life.md
+	@$(BIN)/pytest -s -m life tests/end_to_end/test_life.py
 
 lint: $(READY) ## Check style, types, SQL, and that dbt parses
 	@$(BIN)/ruff check .

@@ -58,8 +58,9 @@ def ingest(source: GitHubSource | LinearSource | NotionSource) -> DAG:
         outlets=[wiring.raw_asset(name)],
     )
     def load() -> list[dict[str, Any]]:
+        trigger = wiring.trigger_of(get_current_context())
         with wiring.failing_at_once():
-            return steps.load(wiring.settings(), name)
+            return steps.load(wiring.settings(), name, trigger)
 
     @task(trigger_rule=TriggerRule.ALL_DONE)
     def verify(containers: list[str], ended: list[dict[str, Any]] | None) -> None:

@@ -206,6 +206,7 @@ class SyncRun:
     resources: dict[str, ResourceRun] = field(default_factory=dict)
     rows_added: dict[str, int] = field(default_factory=dict)
     started_at: str = ""
+    run_id: str = ""
     is_settled: bool = True
 
     def resource(self, name: str) -> ResourceRun:
@@ -390,6 +391,7 @@ def _reopen(path: Path) -> tuple[SyncRun, set[str]] | None:
         first["container"],
         details["mode"],
         started_at=first["occurred_at"],
+        run_id=details["run_id"] or "",
     )
     for name in details["resources"]:
         run.resource(name)

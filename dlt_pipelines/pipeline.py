@@ -20,6 +20,7 @@ from typing import Any, Final, TypeAlias
 
 import dlt
 import duckdb
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 from dlt.common.pipeline import LoadInfo
@@ -70,6 +71,8 @@ DLT_SETTINGS: Final = {
 }
 FROZEN: Final = {"tables": "evolve", "columns": "freeze", "data_type": "freeze"}
 EARLIEST: Final = datetime(2008, 1, 1, tzinfo=UTC)
+# How long a run waits for another that reads the same container; deliveries are read in seconds.
+SECONDS_TO_WAIT: Final = 60.0
 
 Cursor: TypeAlias = "dlt.sources.incremental[datetime]"
 # dlt finds a resource's cursor by its default value; `SyncRequest.cursor` passes the real one.
@@ -293,12 +296,14 @@ def extract(
 ) -> SyncRun:
     """Read one container into a load package on disk and account for it in the ledger.
 
+    An orchestrator's run waits a while for others that read the same container.
+
     Raises:
         HeadwaterError: nothing of this container was kept and its cursors stand where they stood.
     """
     names = source_type.resource_names(request)
     container = (request.source_type, request.connection_id, request.container)
-    with _container_lock(*container, store):
+    with _container_lock(*container, store, SECONDS_TO_WAIT if trigger.run_id else 0):
         _close_interrupted(request.connection_id, request.container, store)
         run = store.ledger.start(
             request.source_type,
@@ -359,6 +364,54 @@ def load(
     if failure:
         raise failure
     return ended
+
+
+def wait_to_load(source_type: SourceType, connection_id: str, run_id: str, store: Store) -> bool:
+    """Whether packages of an orchestrator's run still wait, since others read their containers.
+
+    Waits until these have been read; hold no warehouse meanwhile.
+
+    Raises:
+        AlreadyRunningError: they are still being read after a while.
+    """
+    waiting = {
+        run.container
+        for run, events in store.ledger.open_syncs(connection_id)
+        if run.run_id == run_id and "extracted" in events
+    }
+    for container in sorted(waiting):
+        with _container_lock(source_type.name, connection_id, container, store, SECONDS_TO_WAIT):
+            pass
+    return bool(waiting)
+
+
+def loaded_of_run(
+    db: duckdb.DuckDBPyConnection, connection_id: str, trigger: Trigger
+) -> list[dict[str, Any]]:
+    """The syncs of an orchestrator's run that are in the warehouse, whoever committed them."""
+    found = db.execute(
+        """
+        select sync_id, any_value(container), max(details) filter (where event = 'loaded')
+        from raw_headwater.sync_events
+        where connection_id = $connection_id and event in ('started', 'loaded')
+        group by sync_id
+        having
+            max(details ->> '$.run_id') filter (where event = 'started') = $run_id
+            and max(details ->> '$.dag_id') filter (where event = 'started') = $dag_id
+            and bool_or(event = 'loaded')
+        order by sync_id
+        """,
+        {"connection_id": connection_id, "run_id": trigger.run_id, "dag_id": trigger.dag_id},
+    ).fetchall()
+    return [
+        {
+            "sync_id": sync_id,
+            "connection_id": connection_id,
+            "container": container,
+            "rows_added": sum(msgspec.json.decode(details)["rows_added"].values()),
+        }
+        for sync_id, container, details in found
+    ]
 
 
 def prepare(
@@ -654,7 +707,7 @@ def _close_interrupted(connection_id: str, container: str, store: Store) -> list
     return ended
 
 
-class AlreadyRunningError(PermanentError):
+class AlreadyRunningError(TransientError):
     """Another process is reading or loading this container."""
 
     code = "already_running"
@@ -662,12 +715,12 @@ class AlreadyRunningError(PermanentError):
 
 @contextmanager
 def _container_lock(
-    source_type: str, connection_id: str, container: str, store: Store
+    source_type: str, connection_id: str, container: str, store: Store, seconds: float = 0
 ) -> Iterator[None]:
     path = store.root / "locks" / f"{_pipeline_name(connection_id, container)}.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(path, timeout=0):
+        with FileLock(path, timeout=seconds):
             yield
     except Timeout:
         raise AlreadyRunningError(

@@ -12,7 +12,7 @@ import msgspec
 
 from dlt_pipelines import pipeline
 from dlt_pipelines.deletions import MASS_DELETION
-from dlt_pipelines.http import AuthError, HeadwaterError, TransientError
+from dlt_pipelines.http import AuthError, HeadwaterError
 from dlt_pipelines.ledger import Trigger
 from include import steps, warehouse
 from include.settings import Settings
@@ -72,14 +72,6 @@ def reconcile(
             if isinstance(error, AuthError):
                 break  # The others have the same credential.
     steps.load(settings, name)
-    if failure and failure.code == pipeline.AlreadyRunningError.code:
-        raise TransientError(
-            name,
-            "a container is being synced",
-            "a moment in which none is",
-            "try again",
-            code=failure.code,
-        )
     if failure:
         raise failure
     return questions

@@ -104,18 +104,34 @@ def extract(
     return _summary(run)
 
 
-def load(settings: Settings, name: str) -> list[dict[str, Any]]:
+def load(
+    settings: Settings,
+    name: str,
+    trigger: Trigger = Trigger(),  # noqa: B008 - frozen
+) -> list[dict[str, Any]]:
     """Commit every waiting package of a source; returns the syncs that ended.
 
+    For an orchestrator's run these are all of its own: another run that loads the same source
+    commits what waits, too, and may have been faster.
+
     Raises:
+        AlreadyRunningError: others go on reading a container of this run.
         PermanentError: a package cannot be committed; the others were.
     """
-    with warehouse.writer(settings) as db:
-        pipeline.adopt(warehouse.warehouse_id(db), settings.store)
-        try:
-            ended = pipeline.load(settings.source_type(name), name, settings.store, db)
-        finally:
-            pipeline.load_ledger(settings.store, db, settings.source_rows())
+    source_type = settings.source_type(name)
+    while True:
+        with warehouse.writer(settings) as db:
+            pipeline.adopt(warehouse.warehouse_id(db), settings.store)
+            try:
+                ended = pipeline.load(source_type, name, settings.store, db)
+            finally:
+                pipeline.load_ledger(settings.store, db, settings.source_rows())
+            if trigger.run_id:
+                of_run = pipeline.loaded_of_run(db, name, trigger)
+        if not trigger.run_id:
+            break
+        if not pipeline.wait_to_load(source_type, name, trigger.run_id, settings.store):
+            return of_run
     return [
         {
             "sync_id": run.sync_id,

@@ -110,7 +110,8 @@ def _follow(
             "event": item.delivery.event,
             "action": item.delivery.action,
             "status": "waiting" if state == "waiting" else item.status,
-            "error_message": str(item.error) if item.error else None,
+            # To wait for another sync is no error.
+            "error_message": str(item.error) if item.error and _is_tried(item) else None,
         }
         for item, _, state in outcomes
     ]
@@ -192,12 +193,15 @@ def _outcome(item: _Followed) -> tuple[Delivery, State]:
     """The delivery as it is now, and where it goes."""
     if not item.error:
         return item.delivery, "done"
-    # Nothing was tried while another sync reads the container: it is not this delivery's fault.
-    is_counted = not isinstance(item.error, AlreadyRunningError)
-    attempts = item.delivery.attempts + is_counted
+    attempts = item.delivery.attempts + _is_tried(item)
     changed = msgspec.structs.replace(item.delivery, attempts=attempts, error=str(item.error))
     is_final = item.error.code == "unreadable" or isinstance(item.error, ConfigError)
     return changed, "failed" if is_final or attempts >= ATTEMPTS else "waiting"
+
+
+def _is_tried(item: _Followed) -> bool:
+    """Nothing is, while another sync reads the container: that is not the delivery's fault."""
+    return not isinstance(item.error, AlreadyRunningError)
 
 
 def _row(item: _Followed, delivery: Delivery) -> dict[str, Any]:

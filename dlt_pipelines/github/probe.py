@@ -2,12 +2,15 @@
 
 Newest issue, pull request, discussion, release and deployment, heads of branches, counts. What it
 cannot see (an edited label, a scheduled workflow run, a deleted comment) waits for the daily visit.
+A repository whose newest change is younger than the cursors' overlap is visited again: times are
+whole seconds, and another change of the same second would look the same.
 A visit of the same run asks for nothing that the probe has already answered (`Facts`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import msgspec
@@ -29,8 +32,13 @@ COUNTED: Final = (
 )
 
 
+class _Newest(msgspec.Struct, rename="camel"):
+    updated_at: datetime | None = None
+
+
 class _Count(msgspec.Struct, rename="camel"):
     total_count: int
+    nodes: list[_Newest] = []
 
 
 class _Object(msgspec.Struct):
@@ -84,6 +92,15 @@ class Facts(msgspec.Struct, rename="camel", omit_defaults=True):
     def has_no_branch(self) -> bool:
         """Whether nothing was ever pushed."""
         return self.heads is not None and not self.heads.total_count
+
+    def is_settled(self, overlap: timedelta) -> bool:
+        """Whether nothing can still come beside the newest changes, whose times are whole seconds.
+
+        A second edit within it, or one that is replicated late, leaves the newest time as it is.
+        """
+        counts = [count for name in COUNTED if (count := getattr(self, name))]
+        changes = [node.updated_at for count in counts for node in count.nodes if node.updated_at]
+        return all(datetime.now(UTC) - change > overlap for change in changes)
 
     @property
     def empty(self) -> frozenset[str]:

@@ -138,6 +138,7 @@ def open_container(request: SyncRequest, sync: SyncRun) -> Iterator[Iterable[Dlt
 def open_repository(client: Client, request: SyncRequest, sync: SyncRun) -> list[DltResource]:
     """The resources of one repository."""
     facts = Facts.of(request.probed)
+    sync.is_settled = facts.is_settled(timedelta(seconds=OVERLAP_SECONDS))
     root = f"/repos/{request.container}"
     repository = Repository(client, request.container, root, facts.empty)
     graphql = GraphQL(client)

@@ -44,6 +44,11 @@ class Collection:
     def __contains__(self, object_id: object) -> bool:
         return str(object_id) in self._raw
 
+    def ids(self) -> list[str]:
+        """The ids of the objects."""
+        with self._lock:
+            return list(self._raw)
+
     def raw(self) -> list[bytes]:
         """The objects as JSON."""
         with self._lock:

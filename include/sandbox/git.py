@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from threading import RLock
@@ -27,6 +27,7 @@ COMMIT_FIELDS: Final = ("%H", "%T", "%P", "%an", "%ae", "%aI", "%cn", "%ce", "%c
 LOG_OPTIONS: Final = ("-z", "--encoding=UTF-8", "--no-show-signature")
 REF_FIELDS: Final = ("refname", "objectname", "objecttype", "*objectname")
 CHUNK_BYTES: Final = 1 << 16
+PUSHER: Final = "Ines Calder <ines.calder@tidewater.example>"
 KEPT_ANSWERS: Final = 4_096
 SHA: Final = re.compile("[0-9a-f]{40}")
 
@@ -200,6 +201,28 @@ class GitCheckout:
     def archive(self, sha: str, prefix: str) -> Iterator[bytes]:
         """A gzipped tar of a commit's files below a folder, as a stream."""
         return self.stream("archive", "--format=tar.gz", f"--prefix={prefix}/", sha)
+
+    def push(self, branch: str, files: Mapping[str, bytes | None], message: str) -> str:
+        """Commit files to a branch, None removing one; returns the commit's SHA.
+
+        Raises:
+            ValueError: git refuses.
+        """
+        text = message.encode()
+        parts = [f"commit refs/heads/{branch}\ncommitter {PUSHER} now\ndata {len(text)}\n".encode()]
+        parts += [text, f"\nfrom refs/heads/{branch}^0\n".encode()]
+        for path, content in files.items():
+            if content is None:
+                parts.append(f"D {path}\n".encode())
+            else:
+                parts += [f"M 100644 inline {path}\ndata {len(content)}\n".encode(), content, b"\n"]
+        with tempfile.TemporaryFile() as stream:
+            stream.write(b"".join(parts))
+            stream.seek(0)
+            error = git(self.path, "fast-import", "--quiet", "--date-format=now", stdin=stream)
+        if error:
+            raise ValueError(f"sandbox.git: {branch} cannot be pushed to: {error.splitlines()[0]}")
+        return self.resolve(branch) or ""
 
     def stream(
         self, *arguments: str, stdin: BinaryIO | None = None, protocol: str = ""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from threading import Thread
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import uvicorn
@@ -31,6 +31,7 @@ from include.sandbox.workspace import Workspace
 PROVIDERS = ("github", "linear", "notion")
 START_TIMEOUT_SECONDS = 10
 LOG_LENGTH = 100_000
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +83,7 @@ class Sandbox:
         self._port = port
         self._server: uvicorn.Server | None = None
         self._thread: Thread | None = None
+        self.loop: asyncio.AbstractEventLoop | None = None
 
     @property
     def url(self) -> str:
@@ -105,6 +107,16 @@ class Sandbox:
             )
             probe.recv(1)
         return self
+
+    def apply(self, change: Callable[[], T]) -> T:
+        """Change the workspace between two answers, so that none shows half of it."""
+        if self.loop is None:
+            return change()
+
+        async def between() -> T:
+            return change()
+
+        return asyncio.run_coroutine_threadsafe(between(), self.loop).result()
 
     def serve(self) -> None:
         """Serve until interrupted."""
@@ -209,6 +221,7 @@ class Observer:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
+        self._sandbox.loop = asyncio.get_running_loop()
         provider, path = split_path(scope.get("path", ""))
         if scope["type"] != "http" or provider not in PROVIDERS:
             await self._app(scope, receive, send)

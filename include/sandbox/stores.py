@@ -9,6 +9,7 @@ import msgspec
 
 from include.sandbox.collection import Collection, Json
 from include.sandbox.git import GitCheckout
+from include.sandbox.github_life import GitHubLife
 from include.sandbox.github_listings import number_in
 from include.sandbox.linear_life import LinearLife
 from include.sandbox.linear_oauth import LinearOAuth
@@ -52,7 +53,7 @@ class Store:
         return self.collection(kind).find(**equal)
 
 
-class GitHubRepository(Store):
+class GitHubRepository(GitHubLife, Store):
     """One GitHub repository: its own object and what hangs on it."""
 
     kinds = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import duckdb
@@ -11,7 +12,7 @@ import pytest
 from filelock import FileLock
 
 from dlt_pipelines import SOURCES, ledger, pipeline
-from dlt_pipelines.http import PermanentError
+from dlt_pipelines.http import PermanentError, TransientError
 from dlt_pipelines.ledger import Trigger
 from include import steps, warehouse
 from include.sandbox import Sandbox
@@ -538,7 +539,7 @@ def test_a_container_that_is_being_read_is_not_read_twice(sandbox_of, install):
     steps.prepare(installation.settings, "github")
     name = pipeline._pipeline_name("github", REPO)
     with FileLock(installation.settings.data / "locks" / f"{name}.lock"):
-        with pytest.raises(PermanentError) as caught:
+        with pytest.raises(TransientError) as caught:
             steps.extract(installation.settings, "github", REPO)
         assert steps.load(installation.settings, "github") == []
     assert str(caught.value) == (
@@ -546,6 +547,35 @@ def test_a_container_that_is_being_read_is_not_read_twice(sandbox_of, install):
         " wait for it to end"
     )
     assert installation.asked() == []
+
+
+def test_a_run_waits_for_who_reads_its_container_and_knows_its_syncs_whoever_loads_them(
+    sandbox_of, install
+):
+    installation = install(sandbox_of(gauge()))
+    run = Trigger("scheduled", "ingest_github", "scheduled__1", 1)
+    extracted = extract(installation, trigger=run)
+    name = pipeline._pipeline_name("github", REPO)
+    reading = FileLock(installation.settings.data / "locks" / f"{name}.lock")
+    with ThreadPoolExecutor() as others:
+        reading.acquire()
+        loading = others.submit(steps.load, installation.settings, "github", run)
+        # It cannot be done before the container was read.
+        with pytest.raises(TimeoutError):
+            loading.result(1)
+        reading.release()
+        (ended,) = loading.result(60)
+    assert ended == {
+        "sync_id": extracted["sync_id"],
+        "connection_id": "github",
+        "container": REPO,
+        "rows_added": EVERYTHING,
+    }
+    other = Trigger("scheduled", "ingest_github", "scheduled__2", 1)
+    later = extract(installation, trigger=other)
+    steps.load(installation.settings, "github", run)  # Commits all that waits.
+    (ended,) = steps.load(installation.settings, "github", other)
+    assert ended["sync_id"] == later["sync_id"]
 
 
 def test_a_load_leaves_alone_what_is_still_being_read(sandbox_of, install):

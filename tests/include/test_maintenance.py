@@ -61,7 +61,7 @@ def test_a_listing_that_stopped_its_sync_is_a_question_until_it_is_confirmed(san
 
 def test_a_container_that_is_being_synced_is_tried_again_later(emptied):
     (lock,) = (emptied.settings.data / "locks").glob("*gauge*.lock")
-    with FileLock(lock), pytest.raises(TransientError, match="a container is being synced"):
+    with FileLock(lock), pytest.raises(TransientError, match="another sync of this container"):
         maintenance.reconcile(emptied.settings, "github")
 
 

@@ -60,6 +60,20 @@ def test_only_what_changed_is_visited(synced):
     assert visited(installation) == []
 
 
+def test_a_second_change_within_the_second_of_the_first_is_read(synced):
+    installation = synced()
+    changed = installation.sandbox.workspace.github(NAMES[2])
+    first = changed.change_issue(1, title="Once")
+    installation.sync()
+    changed.issues.upsert(first | {"title": "Twice"})
+    installation.sync()
+    titles = "select payload ->> '$.title' from raw_github.issues where container = $name"
+    assert installation.column(f"{titles} order by observed_at", name=NAMES[2])[1:] == [
+        "Once",
+        "Twice",
+    ]
+
+
 def test_the_account_of_an_unchanged_repository_says_what_was_saved(synced):
     installation = synced()
     (first,) = installation.column(
