@@ -463,6 +463,13 @@ class Settings:
             raise ConfigError(
                 f"{name}.window", "it is not a period", "a start before an end", "give both"
             )
+        if mode != "window" and (start or end):
+            raise ConfigError(
+                f"{name}.window",
+                f"mode {mode} has no start and no end",
+                "a window, or neither",
+                "choose mode window, or leave both out",
+            )
         base_url, secret = self._access(source)
         return SyncRequest(
             source_type=source.type,

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from dlt_pipelines import SOURCES as SOURCES_OF
 from dlt_pipelines import pipeline
 from dlt_pipelines.ledger import Trigger
 from include import backup, errors, steps, warehouse
@@ -37,7 +38,10 @@ def watchers(d):
 def dag(d):
     return {"tasks": {t.task_id: task(t) for t in d.tasks}, "max_active_runs": d.max_active_runs,
             "catchup": d.catchup, "schedule": type(d.timetable).__name__,
-            "params": sorted(d.params.keys()), "watchers": watchers(d),
+            "params": list(d.params), "choices": {
+                n: d.params.get_param(n).schema["examples"] for n in d.params
+                if "examples" in d.params.get_param(n).schema},
+            "watchers": watchers(d),
             "tells": d.has_on_failure_callback and d.has_on_success_callback}
 with Session() as session:
     pools = {p.pool: p.slots for p in session.query(Pool)}
@@ -128,7 +132,7 @@ def test_ingest_runs_prepare_extract_load_verify(read: Any) -> None:
         "load": "all_done",
         "verify": "all_done",
     }
-    assert tasks["load"]["outlets"] == ["raw_code"]
+    assert tasks["load"]["outlets"] == ["loaded_code"]
 
 
 def test_ingest_has_data_intervals_and_a_trigger_form(read: Any) -> None:
@@ -136,13 +140,17 @@ def test_ingest_has_data_intervals_and_a_trigger_form(read: Any) -> None:
     assert dag["schedule"] == "DeltaDataIntervalTimetable"
     assert dag["catchup"] is False
     assert dag["params"] == [
-        "confirm_deletions",
-        "containers",
         "mode",
-        "resources",
-        "window_end",
         "window_start",
+        "window_end",
+        "containers",
+        "resources",
+        "confirm_deletions",
     ]
+    assert dag["choices"] == {
+        "containers": ["acme", "acme/site"],
+        "resources": list(SOURCES_OF["github"].resources),
+    }
 
 
 def test_a_disabled_source_keeps_its_dag_without_a_schedule(read: Any) -> None:
@@ -343,6 +351,7 @@ print("RESULT " + json.dumps([
     options("backfill", "incremental"),
     options("scheduled", "incremental"),
     options("manual", "window", "2026-03-01T00:00:00+00:00", "2026-03-02T00:00:00+00:00"),
+    options("manual", "incremental", "2026-03-01T00:00:00", "2026-03-02T02:00:00+02:00"),
     options("manual", "full"),
 ]))
 """
@@ -353,6 +362,7 @@ def test_a_run_reads_as_far_as_its_type_or_form_says(tmp_path: Path) -> None:
         ["window", "2026-01-01 00:00:00+00:00", "2026-01-02 00:00:00+00:00", ["issues"]],
         ["incremental", "None", "None", ["issues"]],
         ["window", "2026-03-01 00:00:00+00:00", "2026-03-02 00:00:00+00:00", ["issues"]],
+        ["window", "2026-03-01 00:00:00+00:00", "2026-03-02 02:00:00+02:00", ["issues"]],
         ["full", "None", "None", ["issues"]],
     ]
 
