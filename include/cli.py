@@ -86,7 +86,6 @@ def sync(
     as_json: Json = False,
 ) -> None:
     """Read what changed and load it into the warehouse."""
-    settings = Settings()
     if full and (start or end):
         raise typer.BadParameter("--full reads everything: leave --start and --end out")
     if reconcile and (full or start or end):
@@ -96,6 +95,7 @@ def sync(
     results: list[dict[str, Any]] = []
     failures: list[HeadwaterError] = []
     with clear_errors():
+        settings = Settings()
         chosen = names or [source.name for source in settings.sources if source.sync_enabled]
         for name in chosen:
             settings.source(name)

@@ -631,6 +631,13 @@ def test_a_sync_that_died_is_closed_as_interrupted_by_the_next_one(sandbox_of, i
     assert installation.settings.store.ledger.files() == []
 
 
+def test_a_data_folder_may_have_spaces_and_any_letters(sandbox_of, install):
+    installation = install(sandbox_of(gauge()), name="Größe & data (new)")
+    installation.sync()
+    assert issue_ids(installation) == ["I_1", "I_2"]
+    assert len(current_labels(installation)) == 1
+
+
 def test_nothing_that_is_secret_lies_in_the_data_folder(sandbox_of, install):
     workspace = gauge()
     workspace.tokens = {"sesame-open-please"}

@@ -332,7 +332,7 @@ def test_mail_goes_encrypted_where_the_server_demands_it(
     assert notify.send_test(settings) == ["webhook", "email"]
     ((recipients, text),) = strict_mail.mails
     assert recipients == ["ops@example.com", "dev@example.com"]
-    assert "Subject: Headwater: a test" in text
+    assert "a test: this is where Headwater will say what needs somebody" in text
     assert strict_mail.logins == [["ops", "open sesame"]]
 
 
