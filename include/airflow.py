@@ -81,7 +81,7 @@ def ingest_params(source: GitHubSource | LinearSource | NotionSource) -> dict[st
         "confirm_deletions": Param(
             False,
             title="Confirm deletions",
-            type="boolean",
+            type=["boolean", "null"],
             description="For mode reconcile: accept that very much is missing at the source.",
         ),
     }
@@ -135,7 +135,7 @@ def sync_options(
     """How far this run reads: a backfill its own data interval, any other what its form says."""
     options = {
         "resources": params["resources"] or [],
-        "confirm_deletions": params["confirm_deletions"],
+        "confirm_deletions": bool(params["confirm_deletions"]),
     }
     if run_type == "backfill":
         start, end = interval

@@ -251,13 +251,36 @@ def up(
 
     with clear_errors():
         settings = Settings()
-        if any(os.environ.get(source.secret) for source in settings.sources):
+        if _has_credential(settings):
             _standalone(environment(settings, port=port))
             return
         err.print("No credential is set: Airflow will sync the local sandbox (see README).")
         with Sandbox(Workspace.demo()) as server:
             local = demo_settings(server.workspace, None, server.url)
             _standalone(environment(local, port=port))
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    add_help_option=False,
+)
+def airflow(context: typer.Context) -> None:
+    """Run a command of Airflow's own on what `up` starts, such as `backfill create`."""
+    from include.airflow_env import environment
+    from include.demo import demo_settings
+    from include.sandbox import Workspace
+
+    with clear_errors():
+        settings = Settings()
+        if not _has_credential(settings):
+            settings = demo_settings(Workspace.demo(), None, "")
+        command = [sys.executable, "-m", "airflow", *context.args]
+        done = subprocess.run(command, env=environment(settings), cwd=ROOT, check=False)  # noqa: S603
+    raise typer.Exit(done.returncode)
+
+
+def _has_credential(settings: Settings) -> bool:
+    return any(os.environ.get(source.secret) for source in settings.sources)
 
 
 def _standalone(variables: dict[str, str]) -> None:

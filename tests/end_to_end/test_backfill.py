@@ -318,7 +318,8 @@ def test_a_backfill_is_also_started_by_the_api_and_by_the_command_line(airflow: 
         "dag_run_conf": {"containers": [REPO], "resources": ["issues"]},
     }
     airflow.client.post("/api/v2/backfills", json=asked).raise_for_status()
-    command = [sys.executable, "-m", "airflow", "backfill", "create", "--dag-id", "ingest_cli"]
+    command = [sys.executable, "-m", "include.cli", "airflow", "backfill", "create"]
+    command += ["--dag-id", "ingest_cli"]
     command += ["--from-date", "2026-03-02", "--to-date", "2026-03-03", "--max-active-runs", "2"]
     subprocess.run(command, env=airflow.variables, cwd=ROOT, check=True, capture_output=True)
     for dag_id, conf in (("ingest_api", asked["dag_run_conf"]), ("ingest_cli", {})):
