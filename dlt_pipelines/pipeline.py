@@ -5,6 +5,9 @@ One dlt pipeline per container, so that one repository's failure, retry or backf
     extract()  reads the API into a load package on disk; touches no database
     load()     commits waiting packages; the caller holds the only writing connection
     restore()  brings dlt's cursors back from the warehouse after the local folder was lost
+
+A window needs no cursor and leaves none. So it goes by a lane beside the container's own, which is
+a pipeline of its own, and several may be read at once, beside the live sync.
 """
 
 from __future__ import annotations
@@ -15,12 +18,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import dlt
 import duckdb
-import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 from dlt.common.pipeline import LoadInfo
@@ -302,9 +305,9 @@ def extract(
         HeadwaterError: nothing of this container was kept and its cursors stand where they stood.
     """
     names = source_type.resource_names(request)
-    container = (request.source_type, request.connection_id, request.container)
-    with _container_lock(*container, store, SECONDS_TO_WAIT if trigger.run_id else 0):
-        _close_interrupted(request.connection_id, request.container, store)
+    seconds = SECONDS_TO_WAIT if trigger.run_id else 0
+    with _free_lane(request, store, seconds) as lane:
+        _close_interrupted(request.connection_id, request.container, lane, store)
         run = store.ledger.start(
             request.source_type,
             request.connection_id,
@@ -314,6 +317,7 @@ def extract(
             trigger=trigger,
             window=(request.start, request.end),
             tokens=credentials.describe(request.secret),
+            lane=lane,
         )
         try:
             if request.is_live and not request.resources:
@@ -339,16 +343,16 @@ def load(
     Raises:
         HeadwaterError: after all were tried, the first failure.
     """
-    waiting: dict[str, list[SyncRun]] = {}
+    waiting: dict[tuple[str, int], list[SyncRun]] = {}
     for run, events in store.ledger.open_syncs(connection_id):
         if "extracted" in events:
-            waiting.setdefault(run.container, []).append(run)
+            waiting.setdefault((run.container, run.lane), []).append(run)
     ended: list[SyncRun] = []
     failure: HeadwaterError | None = None
-    for container, runs in waiting.items():
+    for (container, lane), runs in waiting.items():
         try:
-            with _container_lock(source_type.name, connection_id, container, store):
-                pipeline = _pipeline(source_type, connection_id, container, store, db)
+            with _container_lock(source_type.name, connection_id, container, store, lane):
+                pipeline = _pipeline(source_type, connection_id, container, store, db, lane)
                 load_ids = _load_packages(pipeline)
         except AlreadyRunningError:
             continue  # The sync that is reading this container loads what waits before it.
@@ -366,52 +370,48 @@ def load(
     return ended
 
 
-def wait_to_load(source_type: SourceType, connection_id: str, run_id: str, store: Store) -> bool:
-    """Whether packages of an orchestrator's run still wait, since others read their containers.
+def wait_to_load(
+    source_type: SourceType, connection_id: str, expected: Iterable[str], store: Store
+) -> bool:
+    """Whether packages of syncs still wait to be committed, since others read their containers.
 
     Waits until these have been read; hold no warehouse meanwhile.
 
     Raises:
         AlreadyRunningError: they are still being read after a while.
     """
+    syncs = set(expected)
     waiting = {
-        run.container
+        (run.container, run.lane)
         for run, events in store.ledger.open_syncs(connection_id)
-        if run.run_id == run_id and "extracted" in events
+        if run.sync_id in syncs and "extracted" in events
     }
-    for container in sorted(waiting):
-        with _container_lock(source_type.name, connection_id, container, store, SECONDS_TO_WAIT):
+    for container, lane in sorted(waiting):
+        place = (source_type.name, connection_id, container)
+        with _container_lock(*place, store, lane, SECONDS_TO_WAIT):
             pass
     return bool(waiting)
 
 
-def loaded_of_run(
-    db: duckdb.DuckDBPyConnection, connection_id: str, trigger: Trigger
-) -> list[dict[str, Any]]:
-    """The syncs of an orchestrator's run that are in the warehouse, whoever committed them."""
-    found = db.execute(
+def loaded(db: duckdb.DuckDBPyConnection, expected: Iterable[str]) -> list[tuple[str, str, int]]:
+    """Those of some syncs that are in the warehouse, whoever committed them.
+
+    Each with its id, its container and the rows it added, in the order they were committed.
+    """
+    return db.execute(
         """
-        select sync_id, any_value(container), max(details) filter (where event = 'loaded')
+        select
+            sync_id,
+            container,
+            coalesce(
+                list_sum(map_values((details -> '$.rows_added')::map(varchar, bigint))), 0
+            )::bigint
         from raw_headwater.sync_events
-        where connection_id = $connection_id and event in ('started', 'loaded')
-        group by sync_id
-        having
-            max(details ->> '$.run_id') filter (where event = 'started') = $run_id
-            and max(details ->> '$.dag_id') filter (where event = 'started') = $dag_id
-            and bool_or(event = 'loaded')
-        order by sync_id
+        where event = 'loaded' and list_contains($expected, sync_id)
+        order by occurred_at, sync_id
         """,
-        {"connection_id": connection_id, "run_id": trigger.run_id, "dag_id": trigger.dag_id},
+        {"expected": list(expected)},
     ).fetchall()
-    return [
-        {
-            "sync_id": sync_id,
-            "connection_id": connection_id,
-            "container": container,
-            "rows_added": sum(msgspec.json.decode(details)["rows_added"].values()),
-        }
-        for sync_id, container, details in found
-    ]
 
 
 def prepare(
@@ -456,8 +456,9 @@ def close_interrupted(store: Store) -> list[SyncRun]:
     ended: list[SyncRun] = []
     for run in store.ledger.all_open():
         try:
-            with _container_lock(run.source_type, run.connection_id, run.container, store):
-                ended += _close_interrupted(run.connection_id, run.container, store)
+            place = (run.source_type, run.connection_id, run.container)
+            with _container_lock(*place, store, run.lane):
+                ended += _close_interrupted(run.connection_id, run.container, run.lane, store)
         except AlreadyRunningError:
             continue
     return ended
@@ -468,15 +469,15 @@ def set_aside(run: SyncRun, store: Store) -> None:
 
     Its container's folder goes as a whole, cursors included: they are restored from the warehouse.
     """
-    name = _pipeline_name(run.connection_id, run.container)
-    with _container_lock(run.source_type, run.connection_id, run.container, store):
+    name = _pipeline_name(run.connection_id, run.container, run.lane)
+    with _container_lock(run.source_type, run.connection_id, run.container, store, run.lane):
         folder = store.root / "set_aside"
         folder.mkdir(parents=True, exist_ok=True)
         (store.visits / f"{name}.json").unlink(missing_ok=True)
         if (store.pipelines / name).exists():
             (store.pipelines / name).replace(folder / f"{name}.{run.sync_id}")
         for waiting, _ in store.ledger.open_syncs(run.connection_id):
-            if waiting.container == run.container:
+            if (waiting.container, waiting.lane) == (run.container, run.lane):
                 waiting.interrupted("its package was set aside by hand")
 
 
@@ -559,9 +560,8 @@ def _extract_package(
     run: SyncRun,
     names: tuple[str, ...],
 ) -> None:
-    pipeline = _pipeline(
-        source_type, request.connection_id, request.container, store, str(store.warehouse)
-    )
+    place = (request.connection_id, request.container, store)
+    pipeline = _pipeline(source_type, *place, str(store.warehouse), run.lane)
     if request.is_live:
         _rewind(pipeline, source_type, names)
         if source_type.scope:
@@ -697,11 +697,13 @@ def _changed_sources(
     ]
 
 
-def _close_interrupted(connection_id: str, container: str, store: Store) -> list[SyncRun]:
-    """End syncs that died during extract: under the container's lock none of them is alive."""
+def _close_interrupted(
+    connection_id: str, container: str, lane: int, store: Store
+) -> list[SyncRun]:
+    """End syncs that died during extract: under their lane's lock none of them is alive."""
     ended = []
     for run, events in store.ledger.open_syncs(connection_id):
-        if run.container == container and "extracted" not in events:
+        if (run.container, run.lane) == (container, lane) and "extracted" not in events:
             run.interrupted()
             ended.append(run)
     return ended
@@ -714,10 +716,45 @@ class AlreadyRunningError(TransientError):
 
 
 @contextmanager
+def _free_lane(request: SyncRequest, store: Store, seconds: float) -> Iterator[int]:
+    """Hold the container's own lane, or for a window the first where nobody is and nothing waits.
+
+    Nothing waits: or the package there would have to wait for this reading, too.
+
+    Raises:
+        AlreadyRunningError: somebody is in the container's own lane, and still is after a while.
+    """
+    place = (request.source_type, request.connection_id, request.container)
+    if request.mode != "window":
+        with _container_lock(*place, store, seconds=seconds):
+            yield 0
+        return
+    for lane in count(1):
+        with ExitStack() as held:
+            try:
+                held.enter_context(_container_lock(*place, store, lane))
+            except AlreadyRunningError:
+                continue
+            waits = {
+                (run.container, run.lane)
+                for run, events in store.ledger.open_syncs(request.connection_id)
+                if "extracted" in events
+            }
+            if (request.container, lane) not in waits:
+                yield lane
+                return
+
+
+@contextmanager
 def _container_lock(
-    source_type: str, connection_id: str, container: str, store: Store, seconds: float = 0
+    source_type: str,
+    connection_id: str,
+    container: str,
+    store: Store,
+    lane: int = 0,
+    seconds: float = 0,
 ) -> Iterator[None]:
-    path = store.root / "locks" / f"{_pipeline_name(connection_id, container)}.lock"
+    path = store.root / "locks" / f"{_pipeline_name(connection_id, container, lane)}.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(path, timeout=seconds):
@@ -753,8 +790,9 @@ def stillness(store: Store) -> Iterator[None]:
         yield
 
 
-def _pipeline_name(connection_id: str, container: str) -> str:
-    return f"{slug(connection_id)}__{slug(container)}"
+def _pipeline_name(connection_id: str, container: str, lane: int = 0) -> str:
+    name = f"{slug(connection_id)}__{slug(container)}"
+    return f"{name}__{lane}" if lane else name
 
 
 def _pipeline(
@@ -763,10 +801,13 @@ def _pipeline(
     container: str,
     store: Store,
     credentials: duckdb.DuckDBPyConnection | str,
+    lane: int = 0,
 ) -> dlt.Pipeline:
-    return _dlt_pipeline(
-        _pipeline_name(connection_id, container), source_type.dataset, store, credentials
-    )
+    name = _pipeline_name(connection_id, container, lane)
+    pipeline = _dlt_pipeline(name, source_type.dataset, store, credentials)
+    if lane:  # There is nothing to remember, so no state goes into the warehouse.
+        pipeline.config.restore_from_destination = False
+    return pipeline
 
 
 def _dlt_pipeline(

@@ -104,21 +104,17 @@ def extract(
     return _summary(run)
 
 
-def load(
-    settings: Settings,
-    name: str,
-    trigger: Trigger = Trigger(),  # noqa: B008 - frozen
-) -> list[dict[str, Any]]:
+def load(settings: Settings, name: str, expected: Iterable[str] = ()) -> list[dict[str, Any]]:
     """Commit every waiting package of a source; returns the syncs that ended.
 
-    For an orchestrator's run these are all of its own: another run that loads the same source
-    commits what waits, too, and may have been faster.
+    Of the syncs that are `expected` also those that another run has committed before; where another
+    run reads a container of theirs just now, waits for that.
 
     Raises:
-        AlreadyRunningError: others go on reading a container of this run.
+        AlreadyRunningError: others go on reading a container of an expected sync.
         PermanentError: a package cannot be committed; the others were.
     """
-    source_type = settings.source_type(name)
+    source_type, syncs = settings.source_type(name), set(expected)
     while True:
         with warehouse.writer(settings) as db:
             pipeline.adopt(warehouse.warehouse_id(db), settings.store)
@@ -126,20 +122,13 @@ def load(
                 ended = pipeline.load(source_type, name, settings.store, db)
             finally:
                 pipeline.load_ledger(settings.store, db, settings.source_rows())
-            if trigger.run_id:
-                of_run = pipeline.loaded_of_run(db, name, trigger)
-        if not trigger.run_id:
+            syncs |= {run.sync_id for run in ended}
+            loaded = pipeline.loaded(db, syncs)
+        if not pipeline.wait_to_load(source_type, name, syncs, settings.store):
             break
-        if not pipeline.wait_to_load(source_type, name, trigger.run_id, settings.store):
-            return of_run
     return [
-        {
-            "sync_id": run.sync_id,
-            "connection_id": run.connection_id,
-            "container": run.container,
-            "rows_added": sum(run.rows_added.values()),
-        }
-        for run in ended
+        {"sync_id": sync_id, "connection_id": name, "container": container, "rows_added": added}
+        for sync_id, container, added in loaded
     ]
 
 
@@ -203,7 +192,7 @@ def sync(
             if isinstance(error, AuthError | ConfigError):
                 break
     try:
-        ended = load(settings, name)
+        ended = load(settings, name, extracted)
     except HeadwaterError as error:
         return [], [*failures, error]
     rows = [*unchanged, *({**extracted.get(sync["sync_id"], {}), **sync} for sync in ended)]
