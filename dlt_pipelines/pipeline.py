@@ -398,7 +398,7 @@ def loaded(db: duckdb.DuckDBPyConnection, expected: Iterable[str]) -> list[tuple
 
     Each with its id, its container and the rows it added, in the order they were committed.
     """
-    return db.execute(
+    rows: list[tuple[str, str, int]] = db.execute(
         """
         select
             sync_id,
@@ -412,6 +412,7 @@ def loaded(db: duckdb.DuckDBPyConnection, expected: Iterable[str]) -> list[tuple
         """,
         {"expected": list(expected)},
     ).fetchall()
+    return rows
 
 
 def prepare(
