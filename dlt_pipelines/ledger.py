@@ -194,7 +194,8 @@ class ResourceRun:
 class SyncRun:
     """One sync of one container, from `started` to its end; every call is on disk on return.
 
-    It is unsettled where it saw something that was still going on.
+    It is unsettled where it saw something that was still going on. `lane` tells syncs apart that
+    may read one container at the same time (see `pipeline.extract`).
     """
 
     path: Path
@@ -207,6 +208,7 @@ class SyncRun:
     rows_added: dict[str, int] = field(default_factory=dict)
     started_at: str = ""
     is_settled: bool = True
+    lane: int = 0
 
     def resource(self, name: str) -> ResourceRun:
         """The account of one resource, made at its first mention."""
@@ -288,14 +290,14 @@ class Ledger:
         trigger: Trigger,
         window: tuple[datetime | None, datetime | None] = (None, None),
         tokens: Iterable[Mapping[str, str]] = (),
+        lane: int = 0,
     ) -> SyncRun:
         """Open the account of a new sync; `tokens` describe what it asks with, and tell none."""
         folder = self.root / "open" / connection_id / slug(container)
         folder.mkdir(parents=True, exist_ok=True)
         sync_id = str(uuid4())
-        run = SyncRun(
-            folder / f"{sync_id}.jsonl", sync_id, source_type, connection_id, container, mode
-        )
+        path = folder / f"{sync_id}.jsonl"
+        run = SyncRun(path, sync_id, source_type, connection_id, container, mode, lane=lane)
         details = {
             "mode": mode,
             "trigger": trigger.kind,
@@ -306,6 +308,7 @@ class Ledger:
             "window_start": window[0],
             "window_end": window[1],
             "resources": list(resources),
+            **({"lane": lane} if lane else {}),
             **({"tokens": told} if (told := list(tokens)) else {}),
         }
         run._event("started", None, details)
@@ -390,6 +393,7 @@ def _reopen(path: Path) -> tuple[SyncRun, set[str]] | None:
         first["container"],
         details["mode"],
         started_at=first["occurred_at"],
+        lane=details.get("lane", 0),
     )
     for name in details["resources"]:
         run.resource(name)

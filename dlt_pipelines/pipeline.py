@@ -5,6 +5,9 @@ One dlt pipeline per container, so that one repository's failure, retry or backf
     extract()  reads the API into a load package on disk; touches no database
     load()     commits waiting packages; the caller holds the only writing connection
     restore()  brings dlt's cursors back from the warehouse after the local folder was lost
+
+A window needs no cursor and leaves none. So it goes by a lane beside the container's own, which is
+a pipeline of its own, and several may be read at once, beside the live sync.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -317,9 +321,8 @@ def extract(
         HeadwaterError: nothing of this container was kept and its cursors stand where they stood.
     """
     names = source_type.resource_names(request)
-    container = (request.source_type, request.connection_id, request.container)
-    with _container_lock(*container, store):
-        _close_interrupted(request.connection_id, request.container, store)
+    with _free_lane(request, store) as lane:
+        _close_interrupted(request.connection_id, request.container, lane, store)
         run = store.ledger.start(
             request.source_type,
             request.connection_id,
@@ -329,6 +332,7 @@ def extract(
             trigger=trigger,
             window=(request.start, request.end),
             tokens=credentials.describe(request.secret),
+            lane=lane,
         )
         try:
             if request.is_live and not request.resources:
@@ -354,16 +358,16 @@ def load(
     Raises:
         HeadwaterError: after all were tried, the first failure.
     """
-    waiting: dict[str, list[SyncRun]] = {}
+    waiting: dict[tuple[str, int], list[SyncRun]] = {}
     for run, events in store.ledger.open_syncs(connection_id):
         if "extracted" in events:
-            waiting.setdefault(run.container, []).append(run)
+            waiting.setdefault((run.container, run.lane), []).append(run)
     ended: list[SyncRun] = []
     failure: HeadwaterError | None = None
-    for container, runs in waiting.items():
+    for (container, lane), runs in waiting.items():
         try:
-            with _container_lock(source_type.name, connection_id, container, store):
-                pipeline = _pipeline(source_type, connection_id, container, store, db)
+            with _container_lock(source_type.name, connection_id, container, store, lane):
+                pipeline = _pipeline(source_type, connection_id, container, store, db, lane)
                 load_ids = _load_packages(pipeline)
         except AlreadyRunningError:
             continue  # The sync that is reading this container loads what waits before it.
@@ -423,8 +427,9 @@ def close_interrupted(store: Store) -> list[SyncRun]:
     ended: list[SyncRun] = []
     for run in store.ledger.all_open():
         try:
-            with _container_lock(run.source_type, run.connection_id, run.container, store):
-                ended += _close_interrupted(run.connection_id, run.container, store)
+            place = (run.source_type, run.connection_id, run.container)
+            with _container_lock(*place, store, run.lane):
+                ended += _close_interrupted(run.connection_id, run.container, run.lane, store)
         except AlreadyRunningError:
             continue
     return ended
@@ -435,15 +440,15 @@ def set_aside(run: SyncRun, store: Store) -> None:
 
     Its container's folder goes as a whole, cursors included: they are restored from the warehouse.
     """
-    name = _pipeline_name(run.connection_id, run.container)
-    with _container_lock(run.source_type, run.connection_id, run.container, store):
+    name = _pipeline_name(run.connection_id, run.container, run.lane)
+    with _container_lock(run.source_type, run.connection_id, run.container, store, run.lane):
         folder = store.root / "set_aside"
         folder.mkdir(parents=True, exist_ok=True)
         (store.visits / f"{name}.json").unlink(missing_ok=True)
         if (store.pipelines / name).exists():
             (store.pipelines / name).replace(folder / f"{name}.{run.sync_id}")
         for waiting, _ in store.ledger.open_syncs(run.connection_id):
-            if waiting.container == run.container:
+            if (waiting.container, waiting.lane) == (run.container, run.lane):
                 waiting.interrupted("its package was set aside by hand")
 
 
@@ -526,9 +531,8 @@ def _extract_package(
     run: SyncRun,
     names: tuple[str, ...],
 ) -> None:
-    pipeline = _pipeline(
-        source_type, request.connection_id, request.container, store, str(store.warehouse)
-    )
+    place = (request.connection_id, request.container, store)
+    pipeline = _pipeline(source_type, *place, str(store.warehouse), run.lane)
     if request.is_live:
         _rewind(pipeline, source_type, names)
         if source_type.scope:
@@ -664,11 +668,13 @@ def _changed_sources(
     ]
 
 
-def _close_interrupted(connection_id: str, container: str, store: Store) -> list[SyncRun]:
-    """End syncs that died during extract: under the container's lock none of them is alive."""
+def _close_interrupted(
+    connection_id: str, container: str, lane: int, store: Store
+) -> list[SyncRun]:
+    """End syncs that died during extract: under their lane's lock none of them is alive."""
     ended = []
     for run, events in store.ledger.open_syncs(connection_id):
-        if run.container == container and "extracted" not in events:
+        if (run.container, run.lane) == (container, lane) and "extracted" not in events:
             run.interrupted()
             ended.append(run)
     return ended
@@ -681,10 +687,40 @@ class AlreadyRunningError(PermanentError):
 
 
 @contextmanager
+def _free_lane(request: SyncRequest, store: Store) -> Iterator[int]:
+    """Hold the container's own lane, or for a window the first where nobody is and nothing waits.
+
+    Nothing waits: or the package there would have to wait for this reading, too.
+
+    Raises:
+        AlreadyRunningError: somebody is in the container's own lane.
+    """
+    place = (request.source_type, request.connection_id, request.container)
+    if request.mode != "window":
+        with _container_lock(*place, store):
+            yield 0
+        return
+    for lane in count(1):
+        with ExitStack() as held:
+            try:
+                held.enter_context(_container_lock(*place, store, lane))
+            except AlreadyRunningError:
+                continue
+            waits = {
+                (run.container, run.lane)
+                for run, events in store.ledger.open_syncs(request.connection_id)
+                if "extracted" in events
+            }
+            if (request.container, lane) not in waits:
+                yield lane
+                return
+
+
+@contextmanager
 def _container_lock(
-    source_type: str, connection_id: str, container: str, store: Store
+    source_type: str, connection_id: str, container: str, store: Store, lane: int = 0
 ) -> Iterator[None]:
-    path = store.root / "locks" / f"{_pipeline_name(connection_id, container)}.lock"
+    path = store.root / "locks" / f"{_pipeline_name(connection_id, container, lane)}.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(path, timeout=0):
@@ -720,8 +756,9 @@ def stillness(store: Store) -> Iterator[None]:
         yield
 
 
-def _pipeline_name(connection_id: str, container: str) -> str:
-    return f"{slug(connection_id)}__{slug(container)}"
+def _pipeline_name(connection_id: str, container: str, lane: int = 0) -> str:
+    name = f"{slug(connection_id)}__{slug(container)}"
+    return f"{name}__{lane}" if lane else name
 
 
 def _pipeline(
@@ -730,10 +767,13 @@ def _pipeline(
     container: str,
     store: Store,
     credentials: duckdb.DuckDBPyConnection | str,
+    lane: int = 0,
 ) -> dlt.Pipeline:
-    return _dlt_pipeline(
-        _pipeline_name(connection_id, container), source_type.dataset, store, credentials
-    )
+    name = _pipeline_name(connection_id, container, lane)
+    pipeline = _dlt_pipeline(name, source_type.dataset, store, credentials)
+    if lane:  # There is nothing to remember, so no state goes into the warehouse.
+        pipeline.config.restore_from_destination = False
+    return pipeline
 
 
 def _dlt_pipeline(

@@ -104,8 +104,10 @@ def extract(
     return _summary(run)
 
 
-def load(settings: Settings, name: str) -> list[dict[str, Any]]:
+def load(settings: Settings, name: str, expected: Iterable[str] = ()) -> list[dict[str, Any]]:
     """Commit every waiting package of a source; returns the syncs that ended.
+
+    Of the syncs that are `expected` also those that another run has committed before.
 
     Raises:
         PermanentError: a package cannot be committed; the others were.
@@ -116,14 +118,18 @@ def load(settings: Settings, name: str) -> list[dict[str, Any]]:
             ended = pipeline.load(settings.source_type(name), name, settings.store, db)
         finally:
             pipeline.load_ledger(settings.store, db, settings.source_rows())
+        before = db.execute(
+            "select sync_id, container, coalesce(list_sum(map_values("
+            " (details -> '$.rows_added')::map(varchar, bigint))), 0)::bigint"
+            " from raw_headwater.sync_events"
+            " where event = 'loaded' and list_contains($expected, sync_id)"
+            " and not list_contains($ended, sync_id) order by occurred_at",
+            {"expected": list(expected), "ended": [run.sync_id for run in ended]},
+        ).fetchall()
+    rows = [(run.sync_id, run.container, sum(run.rows_added.values())) for run in ended]
     return [
-        {
-            "sync_id": run.sync_id,
-            "connection_id": run.connection_id,
-            "container": run.container,
-            "rows_added": sum(run.rows_added.values()),
-        }
-        for run in ended
+        {"sync_id": sync_id, "connection_id": name, "container": container, "rows_added": added}
+        for sync_id, container, added in [*rows, *before]
     ]
 
 
@@ -187,7 +193,7 @@ def sync(
             if isinstance(error, AuthError | ConfigError):
                 break
     try:
-        ended = load(settings, name)
+        ended = load(settings, name, extracted)
     except HeadwaterError as error:
         return [], [*failures, error]
     rows = [*unchanged, *({**extracted.get(sync["sync_id"], {}), **sync} for sync in ended)]

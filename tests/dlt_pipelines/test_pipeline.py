@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import duckdb
 import pytest
@@ -548,6 +549,58 @@ def test_a_container_that_is_being_read_is_not_read_twice(sandbox_of, install):
     assert installation.asked() == []
 
 
+def test_windows_of_a_container_are_read_at_once_beside_its_live_sync(synced):
+    settings, cursors = synced.settings, synced.cursors("github", REPO)
+    for number in range(30, 34):
+        repo(synced).issues.upsert(issue(number, number))
+    name = pipeline._pipeline_name("github", REPO)
+    moments = [START + timedelta(seconds=seconds) for seconds in range(30, 35)]
+    with FileLock(settings.data / "locks" / f"{name}.lock"):  # The live sync is at it,
+        with FileLock(settings.data / "locks" / f"{name}__1.lock"):  # and a window, too.
+            read = [
+                steps.extract(settings, "github", REPO, mode="window", start=start, end=end)
+                for start, end in pairwise(moments[:4])
+            ]
+        (first,) = steps.load(settings, "github", [read[0]["sync_id"]])[:1]
+        again = steps.load(settings, "github", [done["sync_id"] for done in read])
+        (last,) = synced.sync(mode="window", start=moments[3], end=moments[4])
+    told = {"connection_id": "github", "container": REPO, "rows_added": 1}
+    assert first == {"sync_id": read[0]["sync_id"], **told}
+    # What another run has committed is told to the run that had read it.
+    assert again == [{"sync_id": done["sync_id"], **told} for done in read]
+    order = [done["sync_id"] for done in (*read, last)]
+    assert synced.query(
+        "select external_id, list_position($order, sync_id) from raw_github.issues"
+        " where origin = 'backfill' order by all",
+        order=order,
+    ) == [("I_30", 1), ("I_31", 2), ("I_32", 3), ("I_33", 4)]
+    assert synced.query(
+        "select list_position($order, sync_id), details ->> '$.lane',"
+        " (details ->> '$.window_start')::timestamptz from raw_headwater.sync_events"
+        " where event = 'started' and (details ->> '$.mode') = 'window' order by all",
+        order=order,
+    ) == [(1, "2", moments[0]), (2, "3", moments[1]), (3, "4", moments[2]), (4, "1", moments[3])]
+    # A window has no cursor to keep, neither here nor in the warehouse.
+    assert synced.cursors("github", REPO) == cursors
+    assert synced.column(
+        "select distinct pipeline_name from raw_github._dlt_pipeline_state"
+        " where pipeline_name like 'github\\_%\\_\\_%' escape '\\'"
+    ) == [name]
+
+
+def test_a_window_that_died_is_closed_as_interrupted_by_the_next_one(synced):
+    settings = synced.settings
+    died = settings.store.ledger.start(
+        "github", "github", REPO, mode="window", resources=["issues"], trigger=Trigger(), lane=1
+    )
+    synced.sync()  # In the container's own lane nobody knows whether it lives.
+    events = "select event from raw_headwater.sync_events where sync_id = $id order by occurred_at"
+    assert synced.column(events, id=died.sync_id) == ["started"]
+    synced.sync(mode="window", start=START, end=START + timedelta(seconds=1))
+    assert synced.column(events, id=died.sync_id) == ["started", "interrupted"]
+    assert settings.store.ledger.files() == []
+
+
 def test_a_load_leaves_alone_what_is_still_being_read(sandbox_of, install):
     installation = install(sandbox_of(gauge()))
     alive = installation.settings.store.ledger.start(
@@ -576,6 +629,13 @@ def test_a_sync_that_died_is_closed_as_interrupted_by_the_next_one(sandbox_of, i
         ),
     )
     assert installation.settings.store.ledger.files() == []
+
+
+def test_a_data_folder_may_have_spaces_and_any_letters(sandbox_of, install):
+    installation = install(sandbox_of(gauge()), name="Größe & data (new)")
+    installation.sync()
+    assert issue_ids(installation) == ["I_1", "I_2"]
+    assert len(current_labels(installation)) == 1
 
 
 def test_nothing_that_is_secret_lies_in_the_data_folder(sandbox_of, install):
