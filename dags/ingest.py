@@ -2,8 +2,15 @@
 
     prepare → extract (one mapped task per container) → load → verify
 
-Runs every `sync_frequency_minutes` of its source. A backfill run reads exactly its data interval
-and leaves the live cursor alone. `load` updates the asset `raw_<name>`, which starts `transform`.
+It runs every `sync_frequency_minutes` of its source and reads what changed. `load` updates the
+asset `raw_<name>`, which starts `transform`.
+
+**Trigger, Backfill** reads a range again: one run per interval of the schedule, each exactly its
+own; cursors stay where they are. *Max Active Runs* says how many at once (type the number).
+`transform` follows when no run waits to begin.
+
+**Trigger, Single Run** with mode *window* reads any range in one run, for chosen containers and
+resources. Every sync is a row of `ops.sync_history`.
 """
 
 from __future__ import annotations
@@ -55,11 +62,14 @@ def ingest(source: GitHubSource | LinearSource | NotionSource) -> DAG:
     @task(
         pool=wiring.WAREHOUSE_POOL,
         trigger_rule=TriggerRule.ALL_DONE,
-        outlets=[wiring.raw_asset(name)],
+        outlets=[wiring.loaded(name)],
     )
-    def load() -> list[dict[str, Any]]:
+    def load(extracted: list[dict[str, Any]] | None) -> list[dict[str, Any]]:
         with wiring.failing_at_once():
-            return steps.load(wiring.settings(), name)
+            syncs = [done["sync_id"] for done in extracted or ()]
+            ended = steps.load(wiring.settings(), name, syncs)
+        wiring.tell_of_load(name, get_current_context())
+        return ended
 
     @task(trigger_rule=TriggerRule.ALL_DONE)
     def verify(containers: list[str], ended: list[dict[str, Any]] | None) -> None:
@@ -73,17 +83,14 @@ def ingest(source: GitHubSource | LinearSource | NotionSource) -> DAG:
         catchup=False,
         max_active_runs=1,
         default_args=wiring.TASK_DEFAULTS,
-        params=wiring.INGEST_PARAMS,
+        params=wiring.ingest_params(source),
         **wiring.telling(),
         tags=["headwater", source.type],
         doc_md=__doc__,
     )
     def pipeline() -> None:
         containers = prepare()
-        extracted = extract.expand(container=containers)
-        ended = load()
-        extracted >> ended
-        verify(containers, ended)
+        verify(containers, load(extract.expand(container=containers)))
 
     return pipeline()
 

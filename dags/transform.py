@@ -20,7 +20,8 @@ from include import steps
     schedule=reduce(or_, [wiring.raw_asset(s.name) for s in wiring.settings().sources]),
     catchup=False,
     max_active_runs=1,
-    default_args=wiring.TASK_DEFAULTS,
+    # Where loads wait, they go first: one build serves them all.
+    default_args={**wiring.TASK_DEFAULTS, "weight_rule": "absolute"},
     **wiring.telling(),
     tags=["headwater"],
     doc_md=__doc__,

@@ -8,12 +8,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import quote
 
 from airflow.configuration import conf
-from airflow.sdk import Asset, Connection, Param
+from airflow.sdk import Asset, AssetAlias, Connection, Param
 from airflow.sdk.exceptions import (
     AirflowFailException,
     AirflowNotFoundException,
@@ -22,6 +22,7 @@ from airflow.sdk.exceptions import (
 from airflow.sdk.log import mask_secret
 from airflow.timetables.interval import DeltaDataIntervalTimetable
 
+from dlt_pipelines import SOURCES
 from dlt_pipelines.http import HeadwaterError, TransientError
 from dlt_pipelines.ledger import Trigger
 from include import notify
@@ -39,32 +40,51 @@ TASK_DEFAULTS: Final = {
     "max_retry_delay": timedelta(minutes=10),
 }
 
-INGEST_PARAMS: Final = {
-    "mode": Param(
-        "incremental",
-        enum=["incremental", "window", "full", "reconcile"],
-        description="incremental: from the cursor. window: what changed between start and end;"
-        " the cursor stays. full: everything again; the cursor stays. reconcile: what has been"
-        " deleted.",
-    ),
-    "window_start": Param(None, type=["null", "string"], format="date-time"),
-    "window_end": Param(None, type=["null", "string"], format="date-time"),
-    "containers": Param(
-        None,
-        type=["null", "array"],
-        items={"type": "string"},
-        description="One a line; empty: all of this source.",
-    ),
-    "confirm_deletions": Param(
-        False, type="boolean", description="Accept that very much is missing at the source."
-    ),
-    "resources": Param(
-        None,
-        type=["null", "array"],
-        items={"type": "string"},
-        description="One a line; empty: all.",
-    ),
-}
+
+def ingest_params(source: GitHubSource | LinearSource | NotionSource) -> dict[str, Param]:
+    """What the trigger form of a source offers; empty lists mean all."""
+    names = {"type": ["null", "array"], "items": {"type": "string"}}
+    moment = {"type": ["null", "string"], "format": "date-time"}
+    return {
+        "mode": Param(
+            "incremental",
+            title="Mode",
+            enum=["incremental", "window", "full", "reconcile"],
+            values_display={
+                "incremental": "incremental: what changed since the last run",
+                "window": "window: what changed between start and end; cursors stay",
+                "full": "full: everything again; cursors stay",
+                "reconcile": "reconcile: look for what has been deleted",
+            },
+            description="How far to read. In a backfill each run is a window: its own interval.",
+        ),
+        "window_start": Param(
+            None, title="Window start", description="With an end, makes it a window.", **moment
+        ),
+        "window_end": Param(
+            None, title="Window end", description="The first moment that is not read.", **moment
+        ),
+        "containers": Param(
+            None,
+            title="Containers",
+            description="Empty: all of this source.",
+            examples=[container.name for container in source.containers],
+            **names,
+        ),
+        "resources": Param(
+            None,
+            title="Resources",
+            description="Empty: all. What shares a cursor with a chosen one is read with it.",
+            examples=list(SOURCES[source.type].resources),
+            **names,
+        ),
+        "confirm_deletions": Param(
+            False,
+            title="Confirm deletions",
+            type=["boolean", "null"],
+            description="For mode reconcile: accept that very much is missing at the source.",
+        ),
+    }
 
 
 def settings() -> Settings:
@@ -75,6 +95,24 @@ def settings() -> Settings:
 def raw_asset(name: str) -> Asset:
     """Updated whenever a load of this source has committed."""
     return Asset(name=f"raw_{name}", uri=f"headwater://raw/{name}")
+
+
+def loaded(name: str) -> AssetAlias:
+    """Stands for the raw asset in a task that does not always tell of its load."""
+    return AssetAlias(f"loaded_{name}")
+
+
+def tell_of_load(name: str, context: Mapping[str, Any]) -> None:
+    """Update the raw asset, which starts `transform`.
+
+    But not in a backfill while further runs of the DAG wait to begin: each of them will come here,
+    and the models would be built for every one.
+    """
+    instance = context["ti"]
+    waiting = {"dag_id": instance.dag_id, "states": ["queued"]}
+    if trigger_of(context).kind == "backfill" and instance.get_dr_count(**waiting):
+        return
+    context["outlet_events"][loaded(name)].add(raw_asset(name))
 
 
 def api_pool(name: str) -> str:
@@ -97,13 +135,16 @@ def sync_options(
     """How far this run reads: a backfill its own data interval, any other what its form says."""
     options = {
         "resources": params["resources"] or [],
-        "confirm_deletions": params["confirm_deletions"],
+        "confirm_deletions": bool(params["confirm_deletions"]),
     }
     if run_type == "backfill":
         start, end = interval
         return {"mode": "window", "start": start, "end": end, **options}
     start, end = (_moment(params[name]) for name in ("window_start", "window_end"))
-    return {"mode": params["mode"], "start": start, "end": end, **options}
+    mode = params["mode"]
+    if mode == "incremental" and (start or end):  # As on the command line.
+        mode = "window"
+    return {"mode": mode, "start": start, "end": end, **options}
 
 
 def run_options(context: Mapping[str, Any]) -> dict[str, Any]:
@@ -192,7 +233,10 @@ def _secret(name: str) -> str | None:
 
 
 def _moment(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
+    if not text:
+        return None
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def prepare_database() -> None:

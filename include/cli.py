@@ -86,7 +86,6 @@ def sync(
     as_json: Json = False,
 ) -> None:
     """Read what changed and load it into the warehouse."""
-    settings = Settings()
     if full and (start or end):
         raise typer.BadParameter("--full reads everything: leave --start and --end out")
     if reconcile and (full or start or end):
@@ -96,6 +95,7 @@ def sync(
     results: list[dict[str, Any]] = []
     failures: list[HeadwaterError] = []
     with clear_errors():
+        settings = Settings()
         chosen = names or [source.name for source in settings.sources if source.sync_enabled]
         for name in chosen:
             settings.source(name)
@@ -251,7 +251,7 @@ def up(
 
     with clear_errors():
         settings = Settings()
-        if any(os.environ.get(source.secret) for source in settings.sources):
+        if _has_credential(settings):
             _standalone(environment(settings, port=port))
             return
         err.print("No credential is set: Airflow will sync the local sandbox (see README).")
@@ -260,10 +260,36 @@ def up(
             _standalone(environment(local, port=port))
 
 
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    add_help_option=False,
+)
+def airflow(context: typer.Context) -> None:
+    """Run a command of Airflow's own on what `up` starts, such as `backfill create`."""
+    from include.airflow_env import environment
+    from include.demo import demo_settings
+    from include.sandbox import Workspace
+
+    with clear_errors():
+        settings = Settings()
+        if not _has_credential(settings):
+            settings = demo_settings(Workspace.demo(), None, "")
+        command = [sys.executable, "-m", "airflow", *context.args]
+        done = subprocess.run(command, env=environment(settings), cwd=ROOT, check=False)  # noqa: S603
+    raise typer.Exit(done.returncode)
+
+
+def _has_credential(settings: Settings) -> bool:
+    return any(os.environ.get(source.secret) for source in settings.sources)
+
+
 def _standalone(variables: dict[str, str]) -> None:
-    code = "from include.airflow import prepare_database; prepare_database()"
-    subprocess.run([sys.executable, "-c", code], env=variables, cwd=ROOT, check=True)  # noqa: S603
-    command = [sys.executable, "-m", "airflow", "standalone"]
+    # In one process: Airflow's imports are a good part of the way to a UI that answers.
+    code = (
+        "import sys; from include.airflow import prepare_database; prepare_database();"
+        " from airflow.__main__ import main; sys.argv = ['airflow', 'standalone']; main()"
+    )
+    command = [sys.executable, "-c", code]
     # A session of its own: whatever ends us, all of Airflow's processes end with us.
     with subprocess.Popen(  # noqa: S603
         command, env=variables, cwd=ROOT, start_new_session=True

@@ -7,6 +7,7 @@ in the file: a source names its secret, which is looked up when a request is abo
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import cached_property
@@ -35,6 +36,8 @@ ROOT: Final = Path(__file__).parents[1]
 SANDBOX_TOKEN: Final = "sandbox-token"  # noqa: S105 - opens nothing but the local sandbox
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+# dlt writes paths into SQL and templates, and DuckDB takes some as patterns or lists.
+_NOT_IN_A_PATH: Final = re.compile(r"['\"%*?\[\]{},;\\\x00-\x1f]")
 SecretLookup = Callable[[str], str | None]
 
 
@@ -339,8 +342,21 @@ class Settings:
         secret_lookup: SecretLookup = os.environ.get,
         retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
     ) -> None:
+        """Read the environment for what is not given.
+
+        Raises:
+            ConfigError: the data folder has a path that DuckDB would misread.
+        """
         environ = os.environ
         self.data = (data or Path(environ.get("HEADWATER_DATA") or ROOT / "data")).resolve()
+        if found := _NOT_IN_A_PATH.search(str(self.data)):
+            raise ConfigError(
+                "headwater.data",
+                f"the data folder's path {str(self.data)!r} holds {found[0]!r}",
+                "a path without quotes, wildcards, percent signs, commas, semicolons and the like,"
+                " which DuckDB and dlt do not take as they are",
+                "set HEADWATER_DATA to another folder",
+            )
         default_file = ROOT / "include" / "config" / "sources.yml"
         self.sources_file = sources_file or Path(environ.get("HEADWATER_SOURCES") or default_file)
         self.sandbox_url = sandbox_url or environ.get("HEADWATER_SANDBOX_URL") or None
@@ -462,6 +478,13 @@ class Settings:
         if mode == "window" and not (start and end and start < end):
             raise ConfigError(
                 f"{name}.window", "it is not a period", "a start before an end", "give both"
+            )
+        if mode != "window" and (start or end):
+            raise ConfigError(
+                f"{name}.window",
+                f"mode {mode} has no start and no end",
+                "a window, or neither",
+                "choose mode window, or leave both out",
             )
         base_url, secret = self._access(source)
         return SyncRequest(

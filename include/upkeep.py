@@ -47,8 +47,8 @@ def restore(
     as_json: Json = False,
 ) -> None:
     """Put a backup in the warehouse's place; what was there is kept aside."""
-    settings = Settings()
     with clear_errors():
+        settings = Settings()
         if list_only:
             _tell(as_json, backups.listed(settings))
             return
@@ -90,8 +90,8 @@ def notify(
     test: Annotated[bool, typer.Option("--test", help="Try every channel.")] = False,
 ) -> None:
     """Say what needs somebody, where `notifications` in sources.yml says; each thing once."""
-    settings = Settings()
     with clear_errors():
+        settings = Settings()
         if dry_run:
             lines = [f"{notice.title}: {notice.text}" for notice in notices.look(settings)]
         elif test:

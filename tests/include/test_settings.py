@@ -489,3 +489,13 @@ def test_an_oauth_application_without_its_secret_is_a_mistake(file):
     file.write_text(OAUTH.replace("\n    client_secret: OAUTH_SECRET", ""), encoding="utf-8")
     with pytest.raises(ConfigError, match="needs both client_id and client_secret"):
         load_sources(file)
+
+
+@pytest.mark.parametrize("name", ["O'Brien", "data[1]", "a,b", "what?", "100%", "two\nlines"])
+def test_a_data_folder_that_duckdb_would_misread_is_refused(tmp_path, name):
+    with pytest.raises(ConfigError) as wrong:
+        Settings(tmp_path / name)
+    message = str(wrong.value)
+    assert message.startswith("headwater.data: the data folder's path ")
+    assert message.endswith("; set HEADWATER_DATA to another folder")
+    assert "\n" not in message
