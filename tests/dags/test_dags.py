@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import create_engine
 
+from dlt_pipelines import SOURCES as SOURCES_OF
 from dlt_pipelines import pipeline
 from dlt_pipelines.ledger import Trigger
 from include import backup, errors, steps, warehouse
 from include.airflow_env import environment
+from include.airflow_sqlite import CONNECT_ARGS
 from include.sandbox.faults import Fault
 from include.settings import ROOT, Settings
 from tests.workspaces import REPO, gauge, issue
@@ -37,7 +43,10 @@ def watchers(d):
 def dag(d):
     return {"tasks": {t.task_id: task(t) for t in d.tasks}, "max_active_runs": d.max_active_runs,
             "catchup": d.catchup, "schedule": type(d.timetable).__name__,
-            "params": sorted(d.params.keys()), "watchers": watchers(d),
+            "params": list(d.params), "choices": {
+                n: d.params.get_param(n).schema["examples"] for n in d.params
+                if "examples" in d.params.get_param(n).schema},
+            "watchers": watchers(d),
             "tells": d.has_on_failure_callback and d.has_on_success_callback}
 with Session() as session:
     pools = {p.pool: p.slots for p in session.query(Pool)}
@@ -128,7 +137,7 @@ def test_ingest_runs_prepare_extract_load_verify(read: Any) -> None:
         "load": "all_done",
         "verify": "all_done",
     }
-    assert tasks["load"]["outlets"] == ["raw_code"]
+    assert tasks["load"]["outlets"] == ["loaded_code"]
 
 
 def test_ingest_has_data_intervals_and_a_trigger_form(read: Any) -> None:
@@ -136,13 +145,17 @@ def test_ingest_has_data_intervals_and_a_trigger_form(read: Any) -> None:
     assert dag["schedule"] == "DeltaDataIntervalTimetable"
     assert dag["catchup"] is False
     assert dag["params"] == [
-        "confirm_deletions",
-        "containers",
         "mode",
-        "resources",
-        "window_end",
         "window_start",
+        "window_end",
+        "containers",
+        "resources",
+        "confirm_deletions",
     ]
+    assert dag["choices"] == {
+        "containers": ["acme", "acme/site"],
+        "resources": list(SOURCES_OF["github"].resources),
+    }
 
 
 def test_a_disabled_source_keeps_its_dag_without_a_schedule(read: Any) -> None:
@@ -343,6 +356,7 @@ print("RESULT " + json.dumps([
     options("backfill", "incremental"),
     options("scheduled", "incremental"),
     options("manual", "window", "2026-03-01T00:00:00+00:00", "2026-03-02T00:00:00+00:00"),
+    options("manual", "incremental", "2026-03-01T00:00:00", "2026-03-02T02:00:00+02:00"),
     options("manual", "full"),
 ]))
 """
@@ -353,8 +367,32 @@ def test_a_run_reads_as_far_as_its_type_or_form_says(tmp_path: Path) -> None:
         ["window", "2026-01-01 00:00:00+00:00", "2026-01-02 00:00:00+00:00", ["issues"]],
         ["incremental", "None", "None", ["issues"]],
         ["window", "2026-03-01 00:00:00+00:00", "2026-03-02 00:00:00+00:00", ["issues"]],
+        ["window", "2026-03-01 00:00:00+00:00", "2026-03-02 02:00:00+02:00", ["issues"]],
         ["full", "None", "None", ["issues"]],
     ]
+
+
+def test_a_savepoint_in_airflows_database_can_write_whoever_wrote_before(tmp_path: Path) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path}/airflow.db", connect_args=CONNECT_ARGS)
+    with engine.begin() as db:
+        db.exec_driver_sql("pragma journal_mode = wal")
+        db.exec_driver_sql("create table runs (number int)")
+
+    def write(number: int) -> None:
+        with engine.begin() as other:
+            other.exec_driver_sql(f"insert into runs values ({number})")
+
+    with engine.connect() as db, ThreadPoolExecutor() as others:
+        with db.begin_nested():
+            assert db.exec_driver_sql("select count(*) from runs").scalar() == 0
+            waits = others.submit(write, 2)
+            db.exec_driver_sql("insert into runs values (1)")
+        # What is nested in a transaction is seen when that ends, and not before.
+        with closing(sqlite3.connect(tmp_path / "airflow.db")) as reader:
+            assert reader.execute("select count(*) from runs").fetchone() == (0,)
+        db.commit()
+        waits.result()
+        assert db.exec_driver_sql("select number from runs").fetchall() == [(1,), (2,)]
 
 
 def test_airflow_keeps_everything_below_the_data_folder(tmp_path: Path) -> None:
