@@ -239,6 +239,7 @@ def _mail(server: str, email: Email, lines: list[str]) -> None:
             if url.scheme == "smtps"
             else smtplib.SMTP(url.hostname, url.port or 587, timeout=SECONDS)
         ) as smtp:
+            smtp.ehlo_or_helo_if_needed()  # Only then it is known what the server can.
             if url.scheme == "smtp" and smtp.has_extn("starttls"):
                 smtp.starttls(context=context)
             elif url.scheme == "smtp" and user:

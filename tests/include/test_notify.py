@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import logging
 import socketserver
+import ssl
 import threading
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -12,6 +14,11 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import duckdb
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from dlt_pipelines.http import HeadwaterError, register_secret
 from include import notify
@@ -87,19 +94,36 @@ class _Post(BaseHTTPRequestHandler):
 
 
 class Mail(socketserver.TCPServer):
-    """Takes mail without encryption."""
+    """Takes mail: without encryption, or with a certificate only encrypted and after a login."""
 
-    def __init__(self):
-        self.mails = []
+    def __init__(self, certificate=None):
+        self.mails, self.logins, self.certificate = [], [], certificate
         super().__init__(("127.0.0.1", 0), _Smtp)
 
 
 class _Smtp(socketserver.StreamRequestHandler):
     def handle(self):
         self.say("220 ready")
-        recipients = []
+        recipients, is_secret = [], self.server.certificate is None
         while line := self.rfile.readline().decode().strip():
             verb, _, rest = line.partition(":")
+            if verb.upper().startswith("EHLO") and self.server.certificate:
+                self.say("250-here\r\n250 " + ("AUTH PLAIN" if is_secret else "STARTTLS"))
+                continue
+            if verb.upper() == "STARTTLS":
+                self.say("220 go on")
+                if not self.encrypt():
+                    return
+                is_secret = True
+                continue
+            if verb.upper().startswith("AUTH PLAIN "):
+                login = base64.b64decode(line.split()[2]).decode().split("\0")[1:]
+                self.server.logins.append(login)
+                self.say("235 welcome" if login == ["ops", "open sesame"] else "535 not you")
+                continue
+            if not (is_secret or verb.upper() == "QUIT"):
+                self.say("530 Must issue a STARTTLS command first")
+                continue
             if verb.upper() == "RCPT TO":
                 recipients.append(rest.strip("<>"))
             if verb.upper() == "DATA":
@@ -113,6 +137,17 @@ class _Smtp(socketserver.StreamRequestHandler):
 
     def say(self, line):
         self.wfile.write(f"{line}\r\n".encode())
+
+    def encrypt(self):
+        """Whether the client found the certificate good."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.server.certificate)
+        try:
+            self.request = context.wrap_socket(self.request, server_side=True)
+        except ssl.SSLError:
+            return False
+        self.setup()
+        return True
 
 
 @contextmanager
@@ -257,6 +292,67 @@ def test_a_channel_that_is_set_up_wrongly_says_so_and_not_its_password(
     assert what in str(refused.value)
     assert "sesame" not in str(refused.value)
     assert mail.mails == [] or name == "OPS_WEBHOOK"
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    """A file with a certificate for this machine, signed by itself, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(datetime.now(UTC) - timedelta(days=1))
+        .not_valid_after(datetime.now(UTC) + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    plain = (Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path = tmp_path_factory.mktemp("certificate") / "both.pem"
+    path.write_bytes(made.public_bytes(Encoding.PEM) + key.private_bytes(*plain))
+    return path
+
+
+@pytest.fixture
+def strict_mail(settings, certificate):
+    """A server that takes mail only encrypted and after a login; `OPS_SMTP` names it."""
+    with running(Mail(certificate)) as server:
+        address = f"smtp://ops:{{}}@localhost:{server.server_address[1]}"
+        before = settings._lookup
+        server.password = "open%20sesame"
+        settings._lookup = lambda name: (
+            address.format(server.password) if name == "OPS_SMTP" else before(name)
+        )
+        yield server
+
+
+def test_mail_goes_encrypted_where_the_server_demands_it(
+    settings, strict_mail, certificate, monkeypatch
+):
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    assert notify.send_test(settings) == ["webhook", "email"]
+    ((recipients, text),) = strict_mail.mails
+    assert recipients == ["ops@example.com", "dev@example.com"]
+    assert "a test: this is where Headwater will say what needs somebody" in text
+    assert strict_mail.logins == [["ops", "open sesame"]]
+
+
+def test_a_certificate_that_nobody_vouches_for_gets_neither_mail_nor_password(
+    settings, strict_mail
+):
+    with pytest.raises(HeadwaterError, match=r"not accepted \(SSLCertVerificationError\)"):
+        notify.send_test(settings)
+    assert (strict_mail.mails, strict_mail.logins) == ([], [])
+
+
+def test_a_mail_server_that_refuses_the_password_is_named_without_it(
+    settings, strict_mail, certificate, monkeypatch
+):
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    strict_mail.password = "sesame"
+    with pytest.raises(HeadwaterError, match="SMTPAuthenticationError") as refused:
+        notify.send_test(settings)
+    assert "sesame" not in str(refused.value)
+    assert strict_mail.mails == []
 
 
 def test_very_much_is_said_in_few_lines(settings, web):
