@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 UV_VERSION := 0.13.8
+PIP_AUDIT_VERSION := 2.10.1
 UV = $(shell command -v uv || echo .uv/bin/uv)
 # A worker takes a module whole, since what a module shares is costly to make.
 SIDE_BY_SIDE := -n auto --dist loadscope --no-loadscope-reorder
@@ -19,7 +20,7 @@ export DO_NOT_TRACK := 1
 export UV_PYTHON_DOWNLOADS := never
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
-.PHONY: help setup demo up test test-browser chromium chaos lint docs benchmark lock clean
+.PHONY: help setup demo up test test-browser chromium chaos lint docs benchmark audit lock clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,8 +36,8 @@ up: $(READY) ## Start Airflow with the DAGs, pools and settings in place
 test: $(READY) ## Run every test but those below; no network beyond loopback
 	@$(BIN)/pytest $(SIDE_BY_SIDE) -m 'not chaos and not browser' --durations=15
 
-test-browser: $(READY) chromium ## Look at the pages in Airflow's UI with headless Chromium
-	@$(BIN)/pytest -m browser tests/include/test_airflow_plugin.py
+test-browser: $(READY) chromium ## Use Airflow's UI with headless Chromium: our pages, a backfill
+	@$(BIN)/pytest -m browser tests/include/test_airflow_plugin.py tests/end_to_end/test_backfill.py
 
 chaos: $(READY) ## Run every random schedule of faults and changes, and every kill -9 (many minutes)
 	@$(BIN)/pytest -n auto tests/end_to_end/test_faults.py tests/end_to_end/test_kill.py \
@@ -56,6 +57,13 @@ docs: $(READY) ## Write the dbt docs of the last transform as one page
 
 benchmark: $(READY) ## Measure ratios beside other tools; writes data/benchmarks.md (many minutes)
 	@$(BIN)/python -m tests.benchmarks
+
+audit: $(READY) ## Look for known vulnerabilities of what is locked; needs the network
+	@$(BIN)/python -c 'import httpx; httpx.head("https://pypi.org/pypi/pip/json").raise_for_status()' \
+		2>/dev/null || { echo 'make: pypi.org, which knows of vulnerabilities, cannot be reached;' \
+		'expected its network; run make audit where there is one' >&2; exit 1; }
+	@$(UV) tool run --quiet pip-audit==$(PIP_AUDIT_VERSION) --requirement requirements.lock \
+		--strict --disable-pip --require-hashes --progress-spinner off
 
 lock: ## Resolve requirements.lock anew from pyproject.toml
 	$(UV) pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \

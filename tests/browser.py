@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 import subprocess
@@ -52,6 +53,41 @@ class Page:
             time.sleep(0.1)
         return value
 
+    def click(self, element: str) -> None:
+        """Press the mouse on an element, once it is there, stands still and nothing covers it."""
+        place = f"""(() => {{
+            const element = {element};
+            element?.scrollIntoView({{block: 'center'}});
+            const {{x, y, width, height}} = element?.getBoundingClientRect() ?? {{}};
+            const [left, top] = [x + width / 2, y + height / 2];
+            const found = element && document.elementFromPoint(left, top);
+            return found && element.contains(found) ? [left, top] : null;
+        }})()"""
+        deadline, before = time.monotonic() + PATIENCE_SECONDS, None
+        while (now := self.run(place)) is None or now != before:
+            assert time.monotonic() < deadline, f"{element} could not be clicked"
+            before = now
+            time.sleep(0.1)
+        for what in ("mousePressed", "mouseReleased"):
+            mouse = {"x": now[0], "y": now[1], "button": "left", "clickCount": 1}
+            self.call("Input.dispatchMouseEvent", type=what, **mouse)
+
+    def write(self, element: str, text: str) -> None:
+        """Type a text in place of what an input holds."""
+        self.click(element)
+        self.run(f"{element}.select()")
+        self.call("Input.insertText", text=text)
+
+    def press(self, key: str, code: int) -> None:
+        """Press a key that writes nothing."""
+        for what in ("keyDown", "keyUp"):
+            self.call("Input.dispatchKeyEvent", type=what, key=key, windowsVirtualKeyCode=code)
+
+    def picture(self, path: Path) -> None:
+        """Keep what is to be seen."""
+        found = self.call("Page.captureScreenshot", format="png")
+        path.write_bytes(base64.b64decode(found["data"]))
+
     def _note(self, message: dict[str, Any]) -> None:
         if message.get("method") == "Network.requestWillBeSent":
             self.asked.append(message["params"]["request"]["url"])
@@ -83,7 +119,9 @@ def browser(profile: Path, *, javascript: bool = True) -> Iterator[Page]:
                 tabs = json.loads(root.recv())["result"]["targetInfos"]
                 tab = next(tab["targetId"] for tab in tabs if tab["type"] == "page")
             address = f"ws://127.0.0.1:{port}/devtools/page/{tab}"
-            with connect(address, max_size=None) as socket:
+            # What a page tells may wait until somebody asks it for more.
+            patient: dict[str, Any] = {"max_size": None, "max_queue": None, "ping_interval": None}
+            with connect(address, **patient) as socket:
                 page = Page(socket)
                 if not javascript:
                     page.call("Emulation.setScriptExecutionDisabled", value=True)
