@@ -206,9 +206,11 @@ def choose_moment(page: Page, number: int, moment: datetime) -> None:
 def choose_value(page: Page, parameter: str, value: str) -> None:
     """In a list of the form's parameters."""
     field = f"document.querySelector('[name=element_{parameter}]')"
-    page.click(f"{field}?.parentElement.querySelector('input[role=combobox]').parentElement")
+    around = "e => e.querySelector('[role=combobox]') ?? (e.parentElement && look(e.parentElement))"
+    page.run(f"look = {around}")
+    page.click(f"look({field})?.parentElement.parentElement")
     page.call("Input.insertText", text=value)
-    page.until(f"[...document.querySelectorAll('[role=option]')].length === 1 && '{value}'")
+    page.until("document.querySelectorAll('[id^=react-select][role=option]').length === 1")
     page.press(*ENTER)
     page.until(
         f"[...document.querySelectorAll('[name=element_{parameter}]')]"
