@@ -24,7 +24,9 @@ def environment(settings: Settings, *, port: int = 8080) -> dict[str, str]:
         # The default of 32 makes a small machine slow: a task is a Python process of its own.
         "AIRFLOW__CORE__PARALLELISM": "4",
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
+        # On a busy machine five seconds are not enough: a backfill that has to wait longer is taken
+        # back while the scheduler has begun with it, and that ends the scheduler.
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}?timeout=60",
         # Halves the wait between two tasks.
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "30",
