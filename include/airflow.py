@@ -149,7 +149,7 @@ def sync_options(
 
 def run_options(context: Mapping[str, Any]) -> dict[str, Any]:
     """`sync_options` of the run that a task belongs to."""
-    interval = (context.get("data_interval_start"), context.get("data_interval_end"))
+    interval = _plain(context.get("data_interval_start")), _plain(context.get("data_interval_end"))
     return sync_options(trigger_of(context).kind, context["params"], interval)
 
 
@@ -230,6 +230,11 @@ def _secret(name: str) -> str | None:
     if secret:
         mask_secret(secret)
     return secret
+
+
+def _plain(moment: datetime | None) -> datetime | None:
+    """Airflow's times are of a class of their own, which not every library takes for a time."""
+    return datetime.fromtimestamp(moment.timestamp(), UTC) if moment else None
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -9,6 +9,7 @@ delivery never brought, is found by polling.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
@@ -57,11 +58,14 @@ def process(
     settings: Settings,
     trigger: Trigger = Trigger("webhook"),  # noqa: B008 - frozen
     say: Say = lambda _: None,
+    seconds: float = math.inf,
 ) -> list[dict[str, Any]]:
     """Follow all that waits; returns a row for each delivery: its id, event, status and error.
 
-    One process at a time; a second one leaves the work to the first.
+    Where deliveries never cease, it ends with the round in which so many seconds are over. One
+    process at a time; a second one leaves the work to the first.
     """
+    ends_at = time.monotonic() + seconds
     path = settings.data / "locks" / "inbox.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
     spool = Spool(settings.inbox)
@@ -75,6 +79,8 @@ def process(
                     break
                 tried |= {delivery.key for delivery in waiting}
                 rows += _follow(settings, spool, waiting, trigger, say)
+                if time.monotonic() > ends_at:
+                    break
             spool.prune()
     except Timeout:
         say("another process follows deliveries")

@@ -344,14 +344,20 @@ def test_maintain_asks_a_person_and_maintain_and_replay_do_their_work(
 
 OPTIONS = """
 import json
-from datetime import UTC, datetime
-from include.airflow import sync_options
-interval = (datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC))
+from types import SimpleNamespace
+import msgspec
+import pendulum
+from include.airflow import run_options
+interval = pendulum.datetime(2026, 1, 1), pendulum.datetime(2026, 1, 2)
 def options(run_type, mode, start=None, end=None):
     form = {"mode": mode, "window_start": start, "window_end": end, "resources": ["issues"],
             "confirm_deletions": False}
-    found = sync_options(run_type, form, interval)
-    return [found["mode"], str(found["start"]), str(found["end"]), found["resources"]]
+    task = SimpleNamespace(dag_id="ingest_code", try_number=1, log_url="")
+    found = run_options({"params": form, "ti": task, "data_interval_start": interval[0],
+                         "data_interval_end": interval[1],
+                         "dag_run": SimpleNamespace(run_type=run_type, run_id="1")})
+    # As the ledger writes it.
+    return msgspec.json.decode(msgspec.json.encode(found))
 print("RESULT " + json.dumps([
     options("backfill", "incremental"),
     options("scheduled", "incremental"),
@@ -363,12 +369,16 @@ print("RESULT " + json.dumps([
 
 
 def test_a_run_reads_as_far_as_its_type_or_form_says(tmp_path: Path) -> None:
+    def options(mode: str, start: str | None = None, end: str | None = None) -> dict[str, Any]:
+        window = {"mode": mode, "start": start, "end": end}
+        return {**window, "resources": ["issues"], "confirm_deletions": False}
+
     assert in_airflow(Settings(tmp_path), OPTIONS) == [
-        ["window", "2026-01-01 00:00:00+00:00", "2026-01-02 00:00:00+00:00", ["issues"]],
-        ["incremental", "None", "None", ["issues"]],
-        ["window", "2026-03-01 00:00:00+00:00", "2026-03-02 00:00:00+00:00", ["issues"]],
-        ["window", "2026-03-01 00:00:00+00:00", "2026-03-02 02:00:00+02:00", ["issues"]],
-        ["full", "None", "None", ["issues"]],
+        options("window", "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"),
+        options("incremental"),
+        options("window", "2026-03-01T00:00:00Z", "2026-03-02T00:00:00Z"),
+        options("window", "2026-03-01T00:00:00Z", "2026-03-02T02:00:00+02:00"),
+        options("full"),
     ]
 
 

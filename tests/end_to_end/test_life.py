@@ -357,8 +357,14 @@ def test_no_reader_ever_failed(life: Life) -> None:
 @pytest.mark.life
 def test_every_run_succeeded_and_every_record_was_read(life: Life) -> None:
     assert life.violations == []
+    settings = Settings(life.data, life.data / "sources.yml")
+    # A delivery that a fault kept from being read fails its run, waits, and is read by a later one.
+    assert Spool(settings.inbox).names("failed") == []
     failed = [
-        (run["dag_id"], run["dag_run_id"]) for run in life.airflow_runs if run["state"] != "success"
+        (run["dag_id"], run["dag_run_id"])
+        for run in life.airflow_runs
+        if run["state"] not in ("success", "queued")
+        and not (run["dag_id"] == "webhooks" and life.program.faults)
     ]
     assert failed == []
     assert (

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from itertools import count
 
 import pytest
+from filelock import FileLock
 
 from include import webhooks
 from include.demo import sources_yml
@@ -266,6 +268,35 @@ def test_a_failing_api_leaves_deliveries_waiting_and_gives_up_after_five_attempt
     assert w.installation.query(
         "select status, attempts from raw_headwater.webhook_deliveries order by occurred_at"
     ) == [("failed", 5), ("processed", 1)]
+
+
+def test_where_deliveries_never_cease_it_ends_in_time_and_the_rest_waits(world):
+    w, numbers = world(gauge()), count(1)
+
+    def another(_: str = "") -> None:
+        number = next(numbers)
+        named = {"number": 1, "node_id": "I_1"}
+        deliveries.send(
+            w.client, from_github("issues", number, action="edited", issue=named, at=number)
+        )
+
+    another()
+    rows = webhooks.process(w.settings, say=another, seconds=0)
+    assert [row["status"] for row in rows] == ["processed"]
+    assert len(Spool(w.settings.inbox).names("waiting")) == 1
+
+
+def test_a_delivery_that_waits_for_another_sync_is_no_error(world):
+    w = world(gauge())
+    (lock,) = (w.settings.data / "locks").glob("*gauge*.lock")
+    with FileLock(lock):
+        deliveries.send(
+            w.client,
+            from_github("issues", action="edited", issue={"number": 1, "node_id": "I_1"}),
+        )
+        (row,) = webhooks.process(w.settings)
+    assert (row["status"], row["error_message"]) == ("waiting", None)
+    assert [row["status"] for row in webhooks.process(w.settings)] == ["processed"]
 
 
 def test_a_linear_issue_is_read_with_its_history_and_a_removed_comment_is_buried(world):
