@@ -21,7 +21,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Any, Final, Generic, Protocol, Self, TypeVar, runtime_checkable
@@ -218,6 +218,8 @@ class Client:
     tokens: Tokens | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
+        # How far the provider's clock is ahead of ours, by its last answer.
+        self.clock_offset = timedelta()
         log_no_addresses()
         self._http = httpx.Client(
             base_url=self.base_url,
@@ -236,6 +238,11 @@ class Client:
         tb: TracebackType | None,
     ) -> None:
         self._http.close()
+
+    @property
+    def now(self) -> datetime:
+        """The provider's time: how long ago it says that something changed is told by no other."""
+        return datetime.now(UTC) + self.clock_offset
 
     def get(
         self, meter: Meter, path: str, params: Mapping[str, str | int] | None, shape: type[T]
@@ -434,6 +441,7 @@ class Client:
         except httpx.RequestError as error:
             where = f"{self.source}.{meter.resource}"
             raise _no_answer(where, message.method, message.url.path, error) from None
+        self.clock_offset = server_time(response) - datetime.now(UTC)
         meter.bytes_received += response.num_bytes_downloaded
         meter.rate_limit_remaining = _remaining(response, meter.rate_limit_remaining)
         if (points := response.headers.get("x-complexity", "")).isdigit():

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -220,8 +221,21 @@ class SyncRun:
 
     def extracted(self) -> None:
         """The load package is complete on disk: account for every resource in it."""
-        for run in self.resources.values():
-            self._event("extracted", run.resource, run.summary())
+        self._extracted({name: run.summary() for name, run in self.resources.items()})
+
+    def recovered(self, rows: Mapping[str, int]) -> None:
+        """The process died between its package and its account: tell what the package holds.
+
+        What the reading cost, and how far the cursors went, died with it.
+        """
+        letters = Counter(
+            row["resource"] for row in read_rows(self.path) if row["table"] == "dead_letters"
+        )
+        accounts = {}
+        for name in self.resources:
+            told = {"items_succeeded": rows.get(name, 0), "items_failed": letters[name]}
+            accounts[name] = {"items_processed": sum(told.values()), **told}
+        self._extracted(accounts)
 
     def loaded(self, load_ids: list[str], rows_added: dict[str, int]) -> None:
         """Every row is in the warehouse; the sync has ended."""
@@ -245,6 +259,9 @@ class SyncRun:
 
     def append(self, table: str, **columns: Any) -> None:
         """Write one row of a ledger table and force it to disk."""
+        self._write([self._row(table, **columns)])
+
+    def _row(self, table: str, **columns: Any) -> bytes:
         row = {
             "table": table,
             "sync_id": self.sync_id,
@@ -254,17 +271,27 @@ class SyncRun:
             "occurred_at": datetime.now(UTC),
             **columns,
         }
+        return msgspec.json.encode(row) + b"\n"
+
+    def _write(self, rows: list[bytes]) -> None:
         with self.path.open("a+b") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - 1))
             if file.read() not in (b"", b"\n"):
                 file.write(b"\n")  # Or the line that `kill -9` tore would take this one along.
-            file.write(msgspec.json.encode(row) + b"\n")
+            file.write(b"".join(rows))
             file.flush()
             os.fsync(file.fileno())
 
-    def _event(self, event: Event, resource: str | None, details: dict[str, Any]) -> None:
+    def _extracted(self, accounts: Mapping[str, Mapping[str, Any]]) -> None:
+        """All at once: whoever finds one of them afterwards takes it for all."""
+        self._write([self._told("extracted", name, details) for name, details in accounts.items()])
+
+    def _event(self, event: Event, resource: str | None, details: Mapping[str, Any]) -> None:
+        self._write([self._told(event, resource, details)])
+
+    def _told(self, event: Event, resource: str | None, details: Mapping[str, Any]) -> bytes:
         text = msgspec.json.encode(details).decode()
-        self.append("sync_events", resource=resource, event=event, details=text)
+        return self._row("sync_events", resource=resource, event=event, details=text)
 
     def _end(self, event: Event, details: dict[str, Any]) -> None:
         self._event(event, None, details)

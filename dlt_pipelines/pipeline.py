@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -701,13 +702,47 @@ def _changed_sources(
 def _close_interrupted(
     connection_id: str, container: str, lane: int, store: Store
 ) -> list[SyncRun]:
-    """End syncs that died during extract: under their lane's lock none of them is alive."""
+    """End syncs that died during extract: under their lane's lock none of them is alive.
+
+    One that died after its package was complete has its rows in the next load, and goes on.
+    """
     ended = []
+    waiting: Counter[tuple[str, str]] | None = None
     for run, events in store.ledger.open_syncs(connection_id):
         if (run.container, run.lane) == (container, lane) and "extracted" not in events:
+            if waiting is None:
+                name = _pipeline_name(connection_id, container, lane)
+                waiting = _waiting_rows(store.pipelines / name)
+            rows = {name: waiting[run.sync_id, name] for name in run.resources}
+            if any(rows.values()):
+                run.recovered(rows)
+                continue
             run.interrupted()
             ended.append(run)
     return ended
+
+
+def _waiting_rows(folder: Path) -> Counter[tuple[str, str]]:
+    """How many rows of each sync and resource lie in whole packages."""
+    packages = {
+        package.name: package
+        for place in ("normalize/extracted", "load/normalized")
+        for package in (folder / place).glob("*")
+    }
+    rows: Counter[tuple[str, str]] = Counter()
+    for package in packages.values():
+        for file in package.glob("*_jobs/*.parquet"):
+            parquet = pq.ParquetFile(file)
+            if "sync_id" not in parquet.schema_arrow.names:
+                continue
+            table = file.name.partition(".")[0]
+            columns = parquet.read(["sync_id", "external_id"]).to_pydict().values()
+            rows.update(
+                (sync_id, table)
+                for sync_id, external_id in zip(*columns, strict=True)
+                if external_id != raw_event.WHOLE_LISTING
+            )
+    return rows
 
 
 class AlreadyRunningError(TransientError):

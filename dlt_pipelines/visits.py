@@ -71,7 +71,8 @@ def choose(
         visit = _read(_path(request, store))
         answer = found.get(request.container)
         fingerprint = _fingerprint(source_type, request, answer)
-        is_recent = visit.visited_at > time.time() - SECONDS_BETWEEN_FULL_VISITS
+        # Neither long ago nor, since our clock was set back, in times to come.
+        is_recent = abs(time.time() - visit.visited_at) < SECONDS_BETWEEN_FULL_VISITS
         if fingerprint and fingerprint == visit.fingerprint and is_recent and visit.is_settled:
             wanted.remove(request.container)
             unchanged.append(_account(source_type, request, store, trigger, visit.requests, cost))

@@ -28,6 +28,7 @@ from include.settings import ROOT, ConfigError, Settings
 DBT_PROJECT: Final = ROOT / "dbt_project"
 # Lines of dbt that say nothing new: two per test that passes, one more per model.
 _ROUTINE: Final = re.compile(r" of \d+ (START|PASS) ")
+_NO_SPACE: Final = "No space left on device"
 Say = Callable[[str], None]
 
 
@@ -308,11 +309,21 @@ def dbt(settings: Settings, *arguments: str, say: Say = lambda _: None) -> None:
             encoding="utf-8",
         ) as process,
     ):
-        last = ""
+        last = no_space = ""
         for line in process.stdout or ():
             last = line.rstrip() or last
+            if _NO_SPACE in line:
+                no_space = line.strip()
             if not _ROUTINE.search(line):
                 say(redact(line.rstrip()))
+    if process.returncode and no_space:  # It cannot write its results, either.
+        raise PermanentError(
+            f"dbt.{arguments[0]}",
+            no_space,
+            "room for what is written",
+            "free some space and run `headwater transform` again",
+            code="disk_full",
+        )
     if process.returncode:
         raise PermanentError(
             f"dbt.{arguments[0]}",

@@ -9,7 +9,7 @@ team whose newest change is younger than the cursors' overlap is visited again.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import msgspec
@@ -48,11 +48,11 @@ def probe(client: Client, teams: Sequence[str], meter: Meter) -> Mapping[str, by
     return found
 
 
-def is_settled(answer: bytes, overlap: timedelta) -> bool:
-    """Whether nothing that is older than what was found can still come."""
+def is_settled(answer: bytes, overlap: timedelta, asked_at: datetime) -> bool:
+    """Whether nothing that is older than what was found can still come, by Linear's own clock."""
     pages = msgspec.json.decode(answer, type=dict[str, _Page])
     changes = [version.updated_at for page in pages.values() for version in page.nodes]
-    return datetime.now(UTC) - max(changes) > overlap
+    return asked_at - max(changes) > overlap
 
 
 def probe_text(count: int) -> str:

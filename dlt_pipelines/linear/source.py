@@ -106,8 +106,7 @@ class _Teams(msgspec.Struct):
 @contextmanager
 def open_container(request: SyncRequest, sync: SyncRun) -> Iterator[Iterable[DltResource]]:
     """The resources of one container: the workspace itself, or one team."""
-    if request.probed:
-        sync.is_settled = is_settled(request.probed, timedelta(seconds=OVERLAP_SECONDS))
+    opened_at = datetime.now(UTC)
     with _client(request) as client:
         workspace, scope = Workspace(client), scope_of(request)
         resources: dict[str, DltResource] = {
@@ -122,6 +121,10 @@ def open_container(request: SyncRequest, sync: SyncRun) -> Iterator[Iterable[Dlt
                 workspace, sync, resources["issues"], read_keys, is_live=request.is_live
             )
         yield list(resources.values())
+        if request.probed:
+            overlap = timedelta(seconds=OVERLAP_SECONDS)
+            opened_at += client.clock_offset
+            sync.is_settled = is_settled(request.probed, overlap, opened_at)
 
 
 @contextmanager

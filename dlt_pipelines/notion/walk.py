@@ -15,7 +15,7 @@ from __future__ import annotations
 import logging
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Final
 
@@ -206,7 +206,7 @@ class Walk:
             if keys:
                 self._memory.forget(keys.id, "trashed")
             return
-        seen_at = datetime.now(UTC)
+        seen_at = self._workspace.client.now
         failed = self._run.items_failed
         whole = complete_properties(self._workspace, self._run, record)
         is_whole = failed == self._run.items_failed

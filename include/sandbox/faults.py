@@ -26,6 +26,8 @@ Kind = Literal[
     "blocked",
     "html",
     "slow",
+    "trickle",
+    "clock",
     "truncated",
     "dropped",
     "remove",
@@ -44,9 +46,11 @@ class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     `rate_limit`: GitHub's primary limit (`status` 403 or 429, reset in `seconds`), Linear's
     RATELIMITED, Notion's 429 with `Retry-After`. `secondary_limit`: GitHub's, with `Retry-After`.
     `blocked`: Notion's 429 that must not be retried. `html`: a page instead of JSON, with `status`.
-    `slow`: the true answer after `seconds`. `truncated`: half of the true body, properly ended.
-    `dropped`: the connection closes in the middle of the body. `remove`, `replace`, `null`: one
-    field of one record, `key` being its path ("user.login"), `record` its place on the page and
+    `slow`: the true answer after `seconds`. `trickle`: the true answer in `value` pieces (2 unless
+    given) over `seconds`. `clock`: the provider's clock is `seconds` ahead of ours, or behind if
+    negative: its `Date`, and the resets it tells. `truncated`: half of the true body, properly
+    ended. `dropped`: the connection closes in the middle of the body. `remove`, `replace`, `null`:
+    one field of one record, `key` being its path ("user.login"), `record` its place on the page and
     `value` what it becomes. `duplicate`: that record once more at the end of the page.
     `page_too_large`: GitHub's 502 for GraphQL queries that ask for more than `value` ids, or items
     of one list. `graphql_error`: `value` among the `errors` beside the data, which is null at the
@@ -129,6 +133,18 @@ class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         else:
             self._change_key(records[self.record])
         return msgspec.json.encode(document)
+
+    def pieces(self, body: bytes) -> list[bytes]:
+        """The body as it is sent: at once, unless it trickles."""
+        if self.kind != "trickle":
+            return [body]
+        size = -(-len(body) // (self.value or 2)) or 1
+        return [body[start : start + size] for start in range(0, len(body), size)] or [b""]
+
+    @property
+    def clock_offset(self) -> float:
+        """How many seconds the provider's clock is ahead of ours."""
+        return self.seconds if self.kind == "clock" else 0.0
 
     def _change_key(self, record: dict[str, Any]) -> None:
         *parents, name = self.key.split(".")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from email.utils import formatdate
 from threading import Thread
 from types import TracebackType
 from typing import Any, TypeVar
@@ -31,6 +34,7 @@ from include.sandbox.workspace import Workspace
 PROVIDERS = ("github", "linear", "notion")
 START_TIMEOUT_SECONDS = 10
 LOG_LENGTH = 100_000
+_RESET = re.compile(rb"x-ratelimit-.*reset")
 T = TypeVar("T")
 
 
@@ -150,6 +154,7 @@ class Sandbox:
             log_level="critical",
             access_log=False,
             server_header=False,
+            date_header=False,  # The observer says what time it is: a fault may change it.
             lifespan="off",
         )
         self._server = uvicorn.Server(config)
@@ -244,6 +249,7 @@ class Observer:
         if fault is not None and fault.kind == "slow":
             await asyncio.sleep(fault.seconds)
         answer = fault.answer(provider) if fault is not None else None
+        offset = fault.clock_offset if fault is not None else 0.0
 
         def record(reply: Reply) -> None:
             self._sandbox.record(
@@ -264,10 +270,11 @@ class Observer:
 
         async def pass_on(message: Message) -> None:
             if message["type"] == "http.response.start":
-                record(Reply(message["status"], list(message["headers"]), b""))
+                message = {**message, "headers": dated(list(message["headers"]), offset)}
+                record(Reply(message["status"], message["headers"], b""))
             await send(message)
 
-        damages = fault is not None and fault.kind != "slow"
+        damages = fault is not None and fault.kind not in ("slow", "clock")
         streams = provider == "github" and is_streamed(path) and not damages
         again = read_again(request_body, receive)
         try:
@@ -280,8 +287,9 @@ class Observer:
             raise
         if fault is not None and answer is None:
             reply = reply.changed(fault.change(provider, reply.body))
+        reply = replace(reply, headers=dated(reply.headers, offset))
         record(reply)
-        await reply.send(send, dropped=fault is not None and fault.kind == "dropped")
+        await reply.send(send, fault)
 
     def _by_name(self, path: str) -> str:
         parts = path.split("/", 3)
@@ -307,11 +315,32 @@ class Reply:
         length = (b"content-length", str(len(body)).encode())
         return Reply(self.status, [*kept, length], body)
 
-    async def send(self, send: Send, *, dropped: bool) -> None:
+    async def send(self, send: Send, fault: Fault | None) -> None:
         """Send it. Half a body that promises more makes the server close the connection."""
         await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
+        dropped = fault is not None and fault.kind == "dropped"
         body = self.body[: len(self.body) // 2] if dropped else self.body
-        await send({"type": "http.response.body", "body": body, "more_body": dropped})
+        *pieces, last = fault.pieces(body) if fault else [body]
+        for piece in pieces:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+            await asyncio.sleep(fault.seconds / (len(pieces) + 1) if fault else 0)
+        await send({"type": "http.response.body", "body": last, "more_body": dropped})
+
+
+def dated(headers: list[tuple[bytes, bytes]], offset: float) -> list[tuple[bytes, bytes]]:
+    """Headers with the `Date` of a clock that is so many seconds ahead, and its resets."""
+    if offset:
+        headers = [
+            (name, later(value, offset) if _RESET.fullmatch(name) else value)
+            for name, value in headers
+        ]
+    return [*headers, (b"date", formatdate(time.time() + offset, usegmt=True).encode())]
+
+
+def later(reset: bytes, offset: float) -> bytes:
+    """A time in seconds or milliseconds since 1970, so many seconds later."""
+    unit = 1_000 if len(reset) > 11 else 1
+    return str(int(reset) + int(offset * unit)).encode()
 
 
 async def capture(app: ASGIApp, scope: Scope, receive: Receive) -> Reply:

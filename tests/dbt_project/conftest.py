@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 from collections.abc import Callable
@@ -73,6 +74,7 @@ def _manifest() -> Manifest:
     """The parsed project, for all commands of a worker."""
     result = dbtRunner().invoke(["--quiet", "parse"])
     assert result.success, result.exception
+    gc.freeze()  # It stays: to look through it again and again takes a fifth of a build's time.
     return result.result
 
 

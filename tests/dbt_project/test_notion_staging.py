@@ -114,6 +114,8 @@ def staged(dbt_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
                 event("p4", {"properties": {}}, 1),
                 tombstone("p4", "access_lost", 3),
                 event("p4", {"properties": {}, "is_locked": True}, 5),
+                event("p5", {"properties": "none"}, 1),
+                event("p6", {"properties": [1, 2]}, 1),
             ],
             "page_contents": [
                 event("p1", {"page_id": "p1", "blocks": [image]}, 1),
@@ -154,6 +156,15 @@ def test_values_that_are_not_there_are_null_and_sums_are_numbers(staged: Path) -
     ]
 
 
+def test_properties_that_are_no_object_are_none(staged: Path) -> None:
+    # `build` has tested their keys: a page that says nonsense must not stop it.
+    assert read(
+        staged,
+        "select count(*) from staging.stg_notion__page_properties"
+        " where external_id in ('p5', 'p6')",
+    ) == [(0,)]
+
+
 def test_the_newest_event_says_whether_a_page_is_there_and_why_not(staged: Path) -> None:
     assert read(
         staged,
@@ -164,6 +175,8 @@ def test_the_newest_event_says_whether_a_page_is_there_and_why_not(staged: Path)
         ("p2", "trashed", False, False),
         ("p3", "out_of_scope", False, False),
         ("p4", None, True, True),
+        ("p5", None, True, False),
+        ("p6", None, True, False),
     ]
 
 

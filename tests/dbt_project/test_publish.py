@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import stat
 import subprocess
 import sys
@@ -232,6 +233,27 @@ def readers(settings: Settings, tmp_path: Path) -> Iterator[list[subprocess.Pope
     for process in started:
         process.kill()
         process.communicate()
+
+
+def test_readers_keep_their_snapshot_while_others_see_the_new_file(
+    settings: Settings, tmp_path: Path
+) -> None:
+    mine = Settings(shutil.copytree(settings.data, tmp_path / "data"), settings.sources_file)
+    count = "select count(*) from core.documents where document_type <> 'issue'"
+    total = "select count(*) from core.documents"
+    others = read(warehouse.publish(mine), count)
+    with duckdb.connect(str(mine.published), read_only=True) as reader:
+        before = reader.execute(total).fetchall()
+        with warehouse.writer(mine) as db:
+            db.execute("delete from core.documents where document_type = 'issue'")
+        warehouse.publish(mine)
+        assert reader.execute(total).fetchall() == before != others
+        seen = (
+            "import duckdb, sys;"
+            "print(duckdb.connect(sys.argv[1], True).execute(sys.argv[2]).fetchall())"
+        )
+        command = [sys.executable, "-c", seen, str(mine.published), total]
+        assert subprocess.check_output(command, text=True).strip() == str(others)
 
 
 def test_no_reader_fails_while_files_are_published(

@@ -14,7 +14,7 @@ from filelock import FileLock
 
 from dlt_pipelines import SOURCES, ledger, pipeline
 from dlt_pipelines.http import PermanentError, TransientError
-from dlt_pipelines.ledger import Trigger
+from dlt_pipelines.ledger import SyncRun, Trigger
 from include import steps, warehouse
 from include.sandbox import Sandbox
 from include.sandbox.faults import Fault
@@ -638,6 +638,37 @@ def test_a_load_leaves_alone_what_is_still_being_read(sandbox_of, install):
     assert steps.load(installation.settings, "github") == []
     assert installation.settings.store.ledger.files() == [alive.path]
     assert installation.column("select event from raw_headwater.sync_events") == ["started"]
+
+
+def test_a_sync_that_died_before_it_could_tell_of_its_package_is_loaded_by_the_next_one(
+    sandbox_of, install, monkeypatch
+):
+    installation = install(sandbox_of(gauge()))
+
+    def dies(run: SyncRun) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as dying:
+        dying.setattr(SyncRun, "extracted", dies)
+        with pytest.raises(KeyboardInterrupt):
+            installation.sync()
+    (died,) = installation.settings.store.ledger.all_open()
+    ended = {row["sync_id"]: row["rows_added"] for row in installation.sync()}
+    found = installation.query(
+        "select resource, (details ->> 'items_succeeded')::integer"
+        " from raw_headwater.sync_events where sync_id = $id and event = 'extracted' order by all",
+        id=died.sync_id,
+    )
+    told = {resource: count for resource, count in found if count}
+    assert told["issues"] == 2
+    assert ended[died.sync_id] == sum(told.values())
+    rows = " union all ".join(
+        f"select '{resource}', count(*) from raw_github.{resource}"
+        f" where sync_id = $id and external_id <> '*'"
+        for resource in died.resources
+    )
+    assert {table: n for table, n in installation.query(rows, id=died.sync_id) if n} == told
+    assert installation.twice() == []
 
 
 def test_a_sync_that_died_is_closed_as_interrupted_by_the_next_one(sandbox_of, install):

@@ -1,11 +1,14 @@
-"""What several modules of whole runs share: a demo that ran once, on either workspace."""
+"""What several modules of whole runs share: a demo that ran once, on either workspace.
+
+With `HEADWATER_CHAOS_TABLE` set to a path, the scenarios of the fault matrix are written there.
+"""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ import duckdb
 import pytest
 
 from include.settings import ROOT
+from tests.end_to_end import chaos_table
 from tests.include.sandbox.contracts import CORPUS_PATH
 
 Rows = list[tuple[Any, ...]]
@@ -85,6 +89,36 @@ def _read(path: Path, query: str) -> Rows:
     with duckdb.connect(str(path), read_only=True) as db:
         db.execute("set timezone = 'UTC'")
         return db.execute(query).fetchall()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    path = os.environ.get("HEADWATER_CHAOS_TABLE")
+    if path and not hasattr(config, "workerinput"):  # Workers send their reports to one process.
+        config.pluginmanager.register(ChaosTable(Path(path)))
+
+
+@dataclass
+class ChaosTable:
+    """Keeps the table of scenarios up to date while they end, in whatever order and way."""
+
+    path: Path
+    rows: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if "test_scenario[" not in report.nodeid:
+            return
+        seed = report.nodeid.partition("[")[2].rstrip("]")
+        row = self.rows.setdefault(seed, {"outcome": "unfinished"})
+        row |= dict(report.user_properties).get("scenario", {})
+        if report.when == "call" or report.outcome != "passed":
+            row["outcome"] = report.outcome
+        if report.when == "teardown" or report.outcome == "failed":
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.write_text(chaos_table.to_markdown(self.rows), encoding="utf-8")
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self.rows:
+            terminalreporter.write_line(f"The table of {len(self.rows)} scenarios: {self.path}")
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,6 @@ import json
 import random
 import signal
 import subprocess
-import sys
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,8 +17,9 @@ from typer.testing import CliRunner
 from dlt_pipelines.http import PermanentError
 from include import archive, backup, cli, durable, steps, warehouse
 from include.sandbox import Workspace
-from include.settings import ROOT, ConfigError, Settings, load_sources
+from include.settings import ConfigError, Settings, load_sources
 from tests.installation import Installation
+from tests.processes import killed_at
 from tests.workspaces import (
     REPO,
     below,
@@ -81,29 +81,6 @@ select
     timestamptz '2026-09-01 00:00:00+00' + to_days((i * 30)::integer) as occurred_at,
     occurred_at as received_at, 'whole' as _dlt_load_id
 from range(4) deliveries(i), range(1, 3) attempts(a);
-"""
-# Ends itself before the statement of this number; counts them if it is not reached.
-KILLED_AT = """
-import os, signal, sys
-from datetime import UTC, datetime
-from pathlib import Path
-import duckdb
-from include import archive
-from include.settings import Settings
-at, seen = int(sys.argv[2]), 0
-def watch(frame, event, called):
-    global seen
-    name = getattr(called, "__name__", "")
-    if event == "c_call" and (name in ("execute", "replace", "unlink", "fsync")):
-        seen += 1
-        if seen == at:
-            os.kill(os.getpid(), signal.SIGKILL)
-data = Path(sys.argv[1])
-settings = Settings(data, data / "sources.yml")
-sys.setprofile(watch)
-archive.archive(settings, now=datetime(2026, 11, 21, tzinfo=UTC))
-sys.setprofile(None)
-print(seen)
 """
 
 
@@ -253,8 +230,7 @@ def test_a_killed_run_loses_nothing_and_doubles_nothing(filled, tmp_path):
     archive.archive(settings, now=NOW - timedelta(days=60))  # So that files are replaced, too.
 
     def run(at: int) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-c", KILLED_AT, str(data), str(at)]
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        return killed_at(at, "include.archive:archive", data, NOW.isoformat())
 
     data = tmp_path / "counted"
     subprocess.run(["cp", "-r", str(settings.data), str(data)], check=True)

@@ -125,12 +125,15 @@ def test_nothing_signed_reaches_the_dead_letters(sandbox_of, install):
     assert "Signature" not in payload
 
 
-def test_an_edit_in_the_minute_of_the_last_read_is_not_lost(synced):
-    # Notion rounds down to the minute: now and its minute are the same to it.
-    top = page("Top", minutes_until_now())
+@pytest.mark.parametrize("ahead", [0, -120, 120])
+def test_an_edit_in_the_minute_of_the_last_read_is_not_lost(sandbox_of, install, ahead):
+    # Notion rounds its own clock, which may not be ours, down to the minute.
+    top = page("Top", minutes_until_now() + ahead)
     before = text_block("before", below(top))
     served = notion(pages=[top], blocks=[before])
-    installation = synced(served)
+    installation = install(sandbox_of(served), sources=SOURCES_YML % "")
+    installation.sandbox.faults.add(Fault(kind="clock", seconds=60 * ahead, times=None))
+    installation.sync("notion")
     served.notion.blocks.upsert({**text_block("after", below(top)), "id": before["id"]})
     (done,) = installation.sync("notion")
     assert done["rows_added"] == 1

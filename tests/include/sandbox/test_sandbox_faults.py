@@ -1,6 +1,7 @@
 """The sandbox fails on request, exactly as often as asked, and then answers truly again."""
 
 import json
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
@@ -152,6 +153,41 @@ def test_slow_answer_makes_a_client_time_out(serve, workspace):
     with pytest.raises(httpx.ReadTimeout):
         client.get(ISSUES, timeout=0.05)
     assert ask(client, "github").json() == ROWS
+
+
+def test_trickling_body_comes_in_pieces_and_a_gap_makes_a_client_time_out(serve, workspace):
+    sandbox, client = serve(workspace)
+    sandbox.faults.add(Fault(kind="trickle", seconds=0.2, value=4))
+    with client.stream("GET", ISSUES) as response:
+        pieces = [*response.iter_raw()]
+    assert (len(pieces), json.loads(b"".join(pieces))) == (4, ROWS)
+    sandbox.faults.add(Fault(kind="trickle", seconds=1))
+    with client.stream("GET", ISSUES, timeout=0.2) as response:
+        assert response.status_code == 200
+        with pytest.raises(httpx.ReadTimeout):
+            response.read()
+    assert ask(client, "github").json() == ROWS
+
+
+@pytest.mark.parametrize("seconds", [-7_200, 7_200])
+@pytest.mark.parametrize("provider", ["github", "linear"])
+def test_another_clock_is_in_the_date_and_in_the_resets(serve, workspace, provider, seconds):
+    sandbox, client = serve(workspace)
+
+    def clocks() -> tuple[float, float]:
+        headers = ask(client, provider).headers
+        unit = {"github": 1, "linear": 1_000}[provider]
+        name = {"github": "x-ratelimit-reset", "linear": "x-ratelimit-requests-reset"}[provider]
+        date = parsedate_to_datetime(headers["date"]).timestamp()
+        return date, int(headers[name]) / unit
+
+    true = clocks()
+    sandbox.faults.add(Fault(kind="clock", seconds=seconds))
+    told = clocks()
+    assert [abs(one - other - seconds) < 60 for one, other in zip(told, true, strict=True)] == [
+        True,
+        True,
+    ]
 
 
 def changed(index: int, **fields: Any) -> list[dict[str, Any]]:

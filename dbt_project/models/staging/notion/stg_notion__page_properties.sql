@@ -16,6 +16,8 @@ renamed as (
         nullif({{ notion_value('properties.value') }}, 'null'::json) as value_json
     from pages
     inner join json_each(pages.properties_json) as properties on true
+    -- Of anything else, `json_each` makes rows without a name.
+    where json_type(pages.properties_json) = 'OBJECT'
 )
 
 select * from renamed
