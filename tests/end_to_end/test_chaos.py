@@ -23,8 +23,9 @@ COUNTS = {
     "clock-skew": 6,
     "timeouts": 4,
     "slow-bodies": 4,
-    "kill-extract": 10,
-    "kill-load": 8,
+    # Twenty of each source in all.
+    "kill-extract": 48,
+    "kill-load": 12,
     "kill-dbt": 5,
     "kill-publish": 5,
     "kill-archive": 5,
