@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated
 
-import duckdb
 import typer
 from rich.console import Console
 
@@ -31,17 +30,23 @@ def clear_errors() -> Iterator[None]:
     except HeadwaterError as error:
         print_error(error)
         raise typer.Exit(1) from None
-    except (OSError, duckdb.Error) as error:
-        # Wherever it is met, by us or by DuckDB, it is the same: nobody can write.
-        if "no space left" not in str(error).lower():
+    except Exception as error:
+        if not (cause := _full_disk(error)):
             raise
         print_error(
             PermanentError(
                 "headwater.disk",
-                " ".join(str(error).split()),
+                " ".join(str(cause).split()),
                 "room for what is written",
                 "free some space, then run again: nothing that was loaded is lost",
                 code="disk_full",
             )
         )
         raise typer.Exit(1) from None
+
+
+def _full_disk(error: BaseException | None) -> BaseException | None:
+    """What says that there is no room: we, DuckDB, or somebody whose error hides behind another."""
+    while error is not None and "no space left" not in str(error).lower():
+        error = error.__cause__ or error.__context__
+    return error

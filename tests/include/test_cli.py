@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 
 import duckdb
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from dlt_pipelines import SOURCES
 from include import cli, steps, warehouse
+from include.console import clear_errors
 from include.sandbox.faults import Fault
 from include.settings import ConfigError
 from tests.installation import Installation
@@ -291,6 +294,21 @@ def test_the_warehouse_is_written_by_one_process_at_a_time(installed):
     ):
         pass
     assert caught.value.code == "warehouse_locked"
+
+
+def test_a_full_disk_is_one_line_even_behind_another_error(capsys):
+    def writes() -> None:
+        try:
+            Path("/dev/full").write_text("x")
+        except OSError:
+            Path("/nowhere/at/all").read_text()
+
+    with pytest.raises(typer.Exit), clear_errors():
+        writes()
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("headwater.disk: [Errno 28] No space left on device; expected room")
+    with pytest.raises(FileNotFoundError), clear_errors():
+        Path("/nowhere/at/all").read_text()
 
 
 def test_moments_on_the_command_line_are_utc():
