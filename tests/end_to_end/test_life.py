@@ -363,7 +363,8 @@ def test_every_run_succeeded_and_every_record_was_read(life: Life) -> None:
     failed = [
         (run["dag_id"], run["dag_run_id"])
         for run in life.airflow_runs
-        if run["state"] not in ("success", "queued")
+        # Those that a pause has caught stay as they are.
+        if run["state"] not in ("success", "queued", "running")
         and not (run["dag_id"] == "webhooks" and life.program.faults)
     ]
     assert failed == []

@@ -105,13 +105,16 @@ class Airflow:
         return self.until(found, f"a run of {dag_id} that began after {since} to succeed")
 
     def wait_until_idle(self, paused: Collection[str]) -> None:
-        """Nothing goes on, and nothing waits but what is not started while its DAG is paused."""
+        """No task goes on, and none will: runs of paused DAGs stay as they are."""
 
         def is_idle() -> bool:
-            states = {(run["state"], run["dag_id"] in paused) for run in self.runs()}
-            return states.isdisjoint({("running", True), ("running", False), ("queued", False)})
+            going_on = [run for run in self.runs() if run["state"] in ("queued", "running")]
+            if any(run["dag_id"] not in paused for run in going_on):
+                return False
+            tasks = [t for run in going_on for t in self.tasks(run["dag_id"], run["dag_run_id"])]
+            return all(task["state"] not in ("queued", "running") for task in tasks)
 
-        self.until(is_idle, "every run to end")
+        self.until(is_idle, "every task to end")
 
     def pause(self, dag_id: str, *, is_paused: bool = True) -> None:
         """Stop or start a DAG's schedule."""
