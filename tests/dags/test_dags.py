@@ -8,7 +8,6 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -341,86 +340,6 @@ def test_maintain_asks_a_person_and_maintain_and_replay_do_their_work(
     ]
     (done_by,) = set(installation.column("select done_by from raw_headwater.error_events"))
     assert done_by.startswith("replay manual__")
-
-
-# What the scheduler does for a backfill of three hours, two runs at once: task by task, in turns.
-BACKFILL = """
-import json
-from datetime import UTC, datetime
-from include.airflow import prepare_database
-prepare_database()
-from airflow.dag_processing.bundles.manager import DagBundlesManager
-from airflow.dag_processing.dagbag import BundleDagBag, sync_bag_to_db
-from airflow.models.asset import AssetEvent
-from airflow.models.backfill import ReprocessBehavior, _create_backfill
-from airflow.models.dagbag import DBDagBag
-from airflow.models.dagrun import DagRun
-from airflow.sdk.definitions.dag import _run_task
-from airflow.settings import Session
-from airflow.utils.state import DagRunState, TaskInstanceState
-session = Session()
-manager = DagBundlesManager()
-manager.sync_bundles_to_db(session=session)
-session.commit()
-(bundle,) = manager.get_all_dag_bundles()
-bag = BundleDagBag(dag_folder=bundle.path, bundle_path=bundle.path, bundle_name=bundle.name)
-sync_bag_to_db(bag, bundle.name, bundle.version)
-dag_id = "ingest_github"
-_create_backfill(
-    dag_id=dag_id, from_date=datetime(2026, 3, 1, tzinfo=UTC), max_active_runs=2, reverse=False,
-    to_date=datetime(2026, 3, 1, 2, tzinfo=UTC), dag_run_conf=None, triggering_user_name="ada",
-    reprocess_behavior=ReprocessBehavior.NONE,
-)
-runs = session.query(DagRun).order_by(DagRun.logical_date).all()
-for run in runs:
-    run.dag = DBDagBag().get_dag_for_run(run, session=session)
-def advance(run):
-    session.expire_all()
-    for ti in run.update_state(session=session)[0]:
-        ti.try_number, ti.state = ti.try_number + 1, TaskInstanceState.SCHEDULED
-    session.commit()
-    for ti in run.get_task_instances(state=[TaskInstanceState.SCHEDULED], session=session):
-        _run_task(ti=ti, task=bag.dags[dag_id].task_dict[ti.task_id], run_triggerer=True)
-for together in (runs[:2], runs[2:]):
-    for run in together:
-        run.state = DagRunState.RUNNING
-    session.commit()
-    for turn in range(6):
-        for run in together:
-            if run.state == DagRunState.RUNNING:
-                advance(run)
-told = [event.source_run_id for event in session.query(AssetEvent)]
-print("RESULT " + json.dumps([[run.run_id, run.state, told.count(run.run_id)] for run in runs]))
-"""
-
-
-def test_runs_of_a_backfill_do_not_collide_and_the_last_tells_of_all_loads(
-    sandbox_of: Any, install: Any
-) -> None:
-    installation = install(sandbox_of(gauge()))
-    installation.sync()
-    cursors = installation.cursors("github", REPO)
-    hours = [datetime(2026, 3, 1, hour, tzinfo=UTC) for hour in range(4)]
-    for number, seconds in ((30, 0), (31, 3599), (32, 3600), (33, 7199), (34, 7200), (35, 10800)):
-        installation.sandbox.workspace.github(REPO).issues.upsert(issue(number, seconds))
-    assert in_airflow(installation.settings, BACKFILL) == [
-        ["backfill__2026-03-01T01:00:00+00:00", "success", 0],
-        ["backfill__2026-03-01T02:00:00+00:00", "success", 0],
-        ["backfill__2026-03-01T03:00:00+00:00", "success", 1],
-    ]
-    windows = installation.query(
-        "select (details ->> '$.window_start')::timestamptz,"
-        " (details ->> '$.window_end')::timestamptz, details ->> '$.mode', details ->> '$.trigger',"
-        " list(external_id order by external_id)"
-        " from raw_headwater.sync_events inner join raw_github.issues using (sync_id)"
-        " where event = 'started' and origin = 'backfill' group by all order by all"
-    )
-    assert windows == [
-        (hours[0], hours[1], "window", "backfill", ["I_30", "I_31"]),
-        (hours[1], hours[2], "window", "backfill", ["I_32", "I_33"]),
-        (hours[2], hours[3], "window", "backfill", ["I_34"]),
-    ]
-    assert installation.cursors("github", REPO) == cursors
 
 
 OPTIONS = """
