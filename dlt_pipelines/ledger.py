@@ -148,7 +148,8 @@ class ResourceRun:
             said.append(value)
 
     def dead_letter(self, payload: bytes, error: Exception) -> None:
-        """Keep a record that cannot be read, with the reason; the run goes on without it."""
+        """Keep what cannot be read, a record or a part of one; the run goes on without it."""
+        self.items_processed += 1
         self.items_failed += 1
         text = redact(payload.decode(errors="replace"))
         identity = (self.connection_id, self.container, self.resource, "extract", text)

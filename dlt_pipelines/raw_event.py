@@ -70,7 +70,6 @@ def to_batches(
     rows: list[tuple[Any, ...]] = []
     for record in records:
         payload = bytes(record)
-        run.items_processed += 1
         try:
             external_id, changed_at = read_keys(payload)
             digest = hashlib.sha256(stable(payload) if stable else payload).hexdigest()
@@ -78,6 +77,7 @@ def to_batches(
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             run.dead_letter(payload, error)
             continue
+        run.items_processed += 1
         row = _to_row(run, external_id, "upsert", changed_at, digest, text, listing, shared)
         if listing and row[0] in listed:
             run.items_succeeded += 1

@@ -57,7 +57,6 @@ def _read(
         try:
             issue = msgspec.json.decode(node, type=_Issue)
         except msgspec.MsgspecError as error:
-            run.items_processed += 1
             run.dead_letter(bytes(node), error)
             continue
         missing.discard(issue.id)

@@ -109,7 +109,6 @@ class Scope:
                     raise msgspec.ValidationError("the object has no team")
                 is_ours = self.has(workspace, run, places)
             except msgspec.MsgspecError as error:
-                run.items_processed += 1
                 run.dead_letter(record, error)
                 continue
             if is_ours:

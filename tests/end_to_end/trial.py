@@ -199,8 +199,8 @@ class Trial:
         requests = len(self.sandbox.requests) if self.is_fresh else None
         told = lies(self.settings.warehouse, self.diary, self.name, requests)
         self.told["history"] = not told
-        assert different == []
-        assert told == []
+        assert different == [], different
+        assert told == [], told
         assert self.settings.store.ledger.files() == []
         assert [p.name for p in self.settings.published.parent.iterdir()] == ["headwater.duckdb"]
 
