@@ -13,6 +13,7 @@ a pipeline of its own, and several may be read at once, beside the live sync.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -74,6 +75,7 @@ DLT_SETTINGS: Final = {
     "LOAD__TRUNCATE_STAGING_DATASET": "true",
 }
 FROZEN: Final = {"tables": "evolve", "columns": "freeze", "data_type": "freeze"}
+_RAISED: Final = re.compile(r"^[\w.]+(?:Error|Exception): (.+)$", re.MULTILINE)
 EARLIEST: Final = datetime(2008, 1, 1, tzinfo=UTC)
 # How long a run waits for another that reads the same container; deliveries are read in seconds.
 SECONDS_TO_WAIT: Final = 60.0
@@ -913,9 +915,11 @@ def _cause(error: BaseException, request: SyncRequest) -> HeadwaterError:
 
 
 def _load_error(source_type: SourceType, container: str, error: Exception) -> HeadwaterError:
+    # dlt tells of a job that failed in its whole traceback: what was raised stands last in it.
+    raised = _RAISED.findall(str(error)) or [f"{type(error).__name__}: {error}"]
     return PermanentError(
         f"{source_type.name}.{container}",
-        f"load failed: {type(error).__name__}: {error}",
+        f"load failed: {' '.join(raised[-1].split())}",
         "the package to commit",
         "run again: the package waits on disk and nothing is lost",
         code="load_failed",

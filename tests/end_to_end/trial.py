@@ -37,6 +37,9 @@ OURS = (
     *("first_seen_at", "last_seen_at", "last_synced_at", "last_succeeded_at", "first_used_at"),
 )
 
+# That a load failed stays told after a later one has mended it.
+UNMENDED = "where not (stage = 'load' and status = 'resolved')"
+
 
 def marts(published: Path, *, without: tuple[str, ...] = ()) -> Marts:
     """Every row of every published table, but for what is of this run alone."""
@@ -49,11 +52,12 @@ def marts(published: Path, *, without: tuple[str, ...] = ()) -> Marts:
         listed = (*OURS, "occurred_at")
         return {
             table: db.execute(
-                f"select columns(c -> c not in {ours}) from {table} order by all"
+                f"select columns(c -> c not in {ours}) from {table} {kept} order by all"
             ).fetchall()
             for (table,) in tables
             if table not in (*ACCOUNTS, *without)
             for ours in [listed if table.startswith("staging.") else OURS]
+            for kept in [UNMENDED if table == "ops.raw_event_errors" else ""]
         }
 
 
