@@ -6,8 +6,7 @@ One dlt pipeline per container, so that one repository's failure, retry or backf
     load()     commits waiting packages; the caller holds the only writing connection
     restore()  brings dlt's cursors back from the warehouse after the local folder was lost
 
-A window needs no cursor and leaves none. So it goes by a lane beside the container's own, which is
-a pipeline of its own, and several may be read at once, beside the live sync.
+A container's lanes (`dlt_pipelines/lanes.py`) are pipelines of their own, too.
 """
 
 from __future__ import annotations
@@ -15,12 +14,10 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from itertools import count
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -30,18 +27,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from dlt.common.pipeline import LoadInfo
 from dlt.extract import DltResource, DltSource
-from filelock import FileLock, Timeout
 
-from dlt_pipelines import credentials, ledger, raw_event, visits
+from dlt_pipelines import credentials, lanes, ledger, raw_event, visits
 from dlt_pipelines.destination import Warehouse
 from dlt_pipelines.http import (
     HeadwaterError,
     Meter,
     PermanentError,
     RetryPolicy,
-    TransientError,
 )
-from dlt_pipelines.ledger import Ledger, Mode, SyncRun, Trigger, slug
+from dlt_pipelines.ledger import Ledger, Mode, SyncRun, Trigger
 from dlt_pipelines.webhook import Subject, Webhook
 
 # Objects with a last-change time: a re-read adds nothing, a change adds one row, history is kept.
@@ -77,8 +72,6 @@ DLT_SETTINGS: Final = {
 FROZEN: Final = {"tables": "evolve", "columns": "freeze", "data_type": "freeze"}
 _RAISED: Final = re.compile(r"^[\w.]+(?:Error|Exception): (.+)$", re.MULTILINE)
 EARLIEST: Final = datetime(2008, 1, 1, tzinfo=UTC)
-# How long a run waits for another that reads the same container; deliveries are read in seconds.
-SECONDS_TO_WAIT: Final = 60.0
 
 Cursor: TypeAlias = "dlt.sources.incremental[datetime]"
 # dlt finds a resource's cursor by its default value; `SyncRequest.cursor` passes the real one.
@@ -292,7 +285,7 @@ def note_known(
     if not listed:
         return
     for container in containers:
-        path = store.known / f"{_pipeline_name(connection_id, container)}.parquet"
+        path = store.known / f"{lanes.name_of(connection_id, container)}.parquet"
         values = {"connection_id": connection_id, "container": container}
         pq.write_table(db.execute(listed, values).to_arrow_table(), path)
 
@@ -308,9 +301,9 @@ def extract(
         HeadwaterError: nothing of this container was kept and its cursors stand where they stood.
     """
     names = source_type.resource_names(request)
-    seconds = SECONDS_TO_WAIT if trigger.run_id else 0
-    with _free_lane(request, store, seconds) as lane:
-        _close_interrupted(request.connection_id, request.container, lane, store)
+    seconds = lanes.SECONDS_TO_WAIT if trigger.run_id else 0
+    with lanes.free(request, store, seconds) as lane:
+        lanes.close(request.connection_id, request.container, lane, store)
         run = store.ledger.start(
             request.source_type,
             request.connection_id,
@@ -347,17 +340,16 @@ def load(
         HeadwaterError: after all were tried, the first failure.
     """
     waiting: dict[tuple[str, int], list[SyncRun]] = {}
-    for run, events in store.ledger.open_syncs(connection_id):
-        if "extracted" in events:
-            waiting.setdefault((run.container, run.lane), []).append(run)
+    for run in lanes.waiting_syncs(connection_id, store):
+        waiting.setdefault((run.container, run.lane), []).append(run)
     ended: list[SyncRun] = []
     failure: HeadwaterError | None = None
     for (container, lane), runs in waiting.items():
         try:
-            with _container_lock(source_type.name, connection_id, container, store, lane):
+            with lanes.held(source_type.name, connection_id, container, store, lane):
                 pipeline = _pipeline(source_type, connection_id, container, store, db, lane)
                 load_ids = _load_packages(pipeline)
-        except AlreadyRunningError:
+        except lanes.AlreadyRunningError:
             continue  # The sync that is reading this container loads what waits before it.
         except Exception as error:  # noqa: BLE001 - dlt wraps anything; the ledger keeps the reason
             failure = failure or _load_error(source_type, container, error)
@@ -371,29 +363,6 @@ def load(
     if failure:
         raise failure
     return ended
-
-
-def wait_to_load(
-    source_type: SourceType, connection_id: str, expected: Iterable[str], store: Store
-) -> bool:
-    """Whether packages of syncs still wait to be committed, since others read their containers.
-
-    Waits until these have been read; hold no warehouse meanwhile.
-
-    Raises:
-        AlreadyRunningError: they are still being read after a while.
-    """
-    syncs = set(expected)
-    waiting = {
-        (run.container, run.lane)
-        for run, events in store.ledger.open_syncs(connection_id)
-        if run.sync_id in syncs and "extracted" in events
-    }
-    for container, lane in sorted(waiting):
-        place = (source_type.name, connection_id, container)
-        with _container_lock(*place, store, lane, SECONDS_TO_WAIT):
-            pass
-    return bool(waiting)
 
 
 def loaded(db: duckdb.DuckDBPyConnection, expected: Iterable[str]) -> list[tuple[str, str, int]]:
@@ -451,21 +420,8 @@ def restore(
 ) -> None:
     """Bring cursors back from the warehouse for containers that have no local state."""
     for container in containers:
-        if not (store.pipelines / _pipeline_name(connection_id, container)).exists():
+        if not (store.pipelines / lanes.name_of(connection_id, container)).exists():
             _pipeline(source_type, connection_id, container, store, db).sync_destination()
-
-
-def close_interrupted(store: Store) -> list[SyncRun]:
-    """End every sync whose process died while reading; those that are alive hold their lock."""
-    ended: list[SyncRun] = []
-    for run in store.ledger.all_open():
-        try:
-            place = (run.source_type, run.connection_id, run.container)
-            with _container_lock(*place, store, run.lane):
-                ended += _close_interrupted(run.connection_id, run.container, run.lane, store)
-        except AlreadyRunningError:
-            continue
-    return ended
 
 
 def set_aside(run: SyncRun, store: Store) -> None:
@@ -473,8 +429,8 @@ def set_aside(run: SyncRun, store: Store) -> None:
 
     Its container's folder goes as a whole, cursors included: they are restored from the warehouse.
     """
-    name = _pipeline_name(run.connection_id, run.container, run.lane)
-    with _container_lock(run.source_type, run.connection_id, run.container, store, run.lane):
+    name = lanes.name_of(run.connection_id, run.container, run.lane)
+    with lanes.held(run.source_type, run.connection_id, run.container, store, run.lane):
         folder = store.root / "set_aside"
         folder.mkdir(parents=True, exist_ok=True)
         (store.visits / f"{name}.json").unlink(missing_ok=True)
@@ -598,7 +554,7 @@ def _open(source_type: SourceType, request: SyncRequest, run: SyncRun, store: St
             "a source that can",
             "leave it out",
         )
-    path = store.known / f"{_pipeline_name(request.connection_id, request.container)}.parquet"
+    path = store.known / f"{lanes.name_of(request.connection_id, request.container)}.parquet"
     return source_type.reconcile(request, run, Known(path))
 
 
@@ -701,138 +657,6 @@ def _changed_sources(
     ]
 
 
-def _close_interrupted(
-    connection_id: str, container: str, lane: int, store: Store
-) -> list[SyncRun]:
-    """End syncs that died during extract: under their lane's lock none of them is alive.
-
-    One that died after its package was complete has its rows in the next load, and goes on.
-    """
-    ended = []
-    waiting: Counter[tuple[str, str]] | None = None
-    for run, events in store.ledger.open_syncs(connection_id):
-        if (run.container, run.lane) == (container, lane) and "extracted" not in events:
-            if waiting is None:
-                name = _pipeline_name(connection_id, container, lane)
-                waiting = _waiting_rows(store.pipelines / name)
-            rows = {name: waiting[run.sync_id, name] for name in run.resources}
-            if any(rows.values()):
-                run.recovered(rows)
-                continue
-            run.interrupted()
-            ended.append(run)
-    return ended
-
-
-def _waiting_rows(folder: Path) -> Counter[tuple[str, str]]:
-    """How many rows of each sync and resource lie in whole packages."""
-    packages = {
-        package.name: package
-        for place in ("normalize/extracted", "load/normalized")
-        for package in (folder / place).glob("*")
-    }
-    rows: Counter[tuple[str, str]] = Counter()
-    for package in packages.values():
-        for file in package.glob("*_jobs/*.parquet"):
-            parquet = pq.ParquetFile(file)
-            if "sync_id" not in parquet.schema_arrow.names:
-                continue
-            table = file.name.partition(".")[0]
-            columns = parquet.read(["sync_id", "external_id"]).to_pydict().values()
-            rows.update(
-                (sync_id, table)
-                for sync_id, external_id in zip(*columns, strict=True)
-                if external_id != raw_event.WHOLE_LISTING
-            )
-    return rows
-
-
-class AlreadyRunningError(TransientError):
-    """Another process is reading or loading this container."""
-
-    code = "already_running"
-
-
-@contextmanager
-def _free_lane(request: SyncRequest, store: Store, seconds: float) -> Iterator[int]:
-    """Hold the container's own lane, or for a window the first where nobody is and nothing waits.
-
-    Nothing waits: or the package there would have to wait for this reading, too.
-
-    Raises:
-        AlreadyRunningError: somebody is in the container's own lane, and still is after a while.
-    """
-    place = (request.source_type, request.connection_id, request.container)
-    if request.mode != "window":
-        with _container_lock(*place, store, seconds=seconds):
-            yield 0
-        return
-    for lane in count(1):
-        with ExitStack() as held:
-            try:
-                held.enter_context(_container_lock(*place, store, lane))
-            except AlreadyRunningError:
-                continue
-            waits = {
-                (run.container, run.lane)
-                for run, events in store.ledger.open_syncs(request.connection_id)
-                if "extracted" in events
-            }
-            if (request.container, lane) not in waits:
-                yield lane
-                return
-
-
-@contextmanager
-def _container_lock(
-    source_type: str,
-    connection_id: str,
-    container: str,
-    store: Store,
-    lane: int = 0,
-    seconds: float = 0,
-) -> Iterator[None]:
-    path = store.root / "locks" / f"{_pipeline_name(connection_id, container, lane)}.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(path, timeout=seconds):
-            yield
-    except Timeout:
-        raise AlreadyRunningError(
-            f"{source_type}.{container}",
-            "another sync of this container is running",
-            "one at a time",
-            "wait for it to end",
-        ) from None
-
-
-@contextmanager
-def stillness(store: Store) -> Iterator[None]:
-    """Hold every container's lock: nobody reads or loads meanwhile.
-
-    Raises:
-        TransientError: somebody does.
-    """
-    with ExitStack() as held:
-        for path in sorted((store.root / "locks").glob("*__*.lock")):
-            try:
-                held.enter_context(FileLock(path, timeout=0))
-            except Timeout:
-                raise TransientError(
-                    "headwater.sync",
-                    f"a sync is running ({path.stem})",
-                    "none while the warehouse is replaced",
-                    "wait for it to end, or stop Airflow, then run again",
-                    code="already_running",
-                ) from None
-        yield
-
-
-def _pipeline_name(connection_id: str, container: str, lane: int = 0) -> str:
-    name = f"{slug(connection_id)}__{slug(container)}"
-    return f"{name}__{lane}" if lane else name
-
-
 def _pipeline(
     source_type: SourceType,
     connection_id: str,
@@ -841,7 +665,7 @@ def _pipeline(
     credentials: duckdb.DuckDBPyConnection | str,
     lane: int = 0,
 ) -> dlt.Pipeline:
-    name = _pipeline_name(connection_id, container, lane)
+    name = lanes.name_of(connection_id, container, lane)
     pipeline = _dlt_pipeline(name, source_type.dataset, store, credentials)
     if lane:  # There is nothing to remember, so no state goes into the warehouse.
         pipeline.config.restore_from_destination = False

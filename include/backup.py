@@ -22,7 +22,7 @@ from uuid import uuid4
 import duckdb
 import msgspec
 
-from dlt_pipelines import pipeline
+from dlt_pipelines import lanes, pipeline
 from dlt_pipelines.http import PermanentError
 from include import archive, durable, warehouse
 from include.settings import Backups, ConfigError, Settings
@@ -106,7 +106,7 @@ def restore(settings: Settings, name: str | None = None) -> tuple[Backup, Path |
     """
     backup = _find(settings, name)
     fresh = settings.warehouse.with_name(f"{FILE}.restored.tmp")
-    with warehouse.writer_lock(settings), pipeline.stillness(settings.store):
+    with warehouse.writer_lock(settings), lanes.stillness(settings.store):
         try:
             durable.copy(settings.backups_folder / backup.name / FILE, fresh, backup.sha256)
             for file in backup.archive:

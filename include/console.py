@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from dlt_pipelines.http import HeadwaterError, PermanentError
+from dlt_pipelines.http import HeadwaterError
+from include import durable
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -33,20 +34,12 @@ def clear_errors() -> Iterator[None]:
     except Exception as error:
         if not (cause := _full_disk(error)):
             raise
-        print_error(
-            PermanentError(
-                "headwater.disk",
-                " ".join(str(cause).split()),
-                "room for what is written",
-                "free some space, then run again: nothing that was loaded is lost",
-                code="disk_full",
-            )
-        )
+        print_error(durable.full_disk("headwater.disk", str(cause)))
         raise typer.Exit(1) from None
 
 
 def _full_disk(error: BaseException | None) -> BaseException | None:
     """What says that there is no room: we, DuckDB, or somebody whose error hides behind another."""
-    while error is not None and "no space left" not in str(error).lower():
+    while error is not None and durable.NO_SPACE not in str(error):
         error = error.__cause__ or error.__context__
     return error

@@ -10,7 +10,19 @@ from uuid import uuid4
 
 from dlt_pipelines.http import PermanentError
 
+NO_SPACE: Final = "No space left on device"
 _CHUNK: Final = 1 << 20
+
+
+def full_disk(where: str, told: str) -> PermanentError:
+    """What to do where nothing can be written any more; `told` says which file."""
+    return PermanentError(
+        where,
+        " ".join(told.split()),
+        "room for what is written",
+        "free some space, then run again: nothing that was loaded is lost",
+        code="disk_full",
+    )
 
 
 def sha256(path: Path) -> str:

@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from dlt_pipelines import pipeline
+from dlt_pipelines import lanes, pipeline
 from dlt_pipelines.deletions import MASS_DELETION
 from dlt_pipelines.http import AuthError, HeadwaterError
 from dlt_pipelines.ledger import Trigger
@@ -28,7 +28,7 @@ def find_interrupted(settings: Settings) -> list[str]:
 
     Returns their ids.
     """
-    found = pipeline.close_interrupted(settings.store)
+    found = lanes.close_interrupted(settings.store)
     if found:
         with warehouse.writer(settings) as db:
             pipeline.load_ledger(settings.store, db, settings.source_rows())

@@ -19,16 +19,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from dlt_pipelines import SOURCES, pipeline, visits
+from dlt_pipelines import SOURCES, lanes, pipeline, visits
 from dlt_pipelines.http import AuthError, HeadwaterError, PermanentError, redact
 from dlt_pipelines.ledger import Mode, SyncRun, Trigger
-from include import archive, builds, warehouse
+from include import archive, builds, durable, warehouse
 from include.settings import ROOT, ConfigError, Settings
 
 DBT_PROJECT: Final = ROOT / "dbt_project"
 # Lines of dbt that say nothing new: two per test that passes, one more per model.
 _ROUTINE: Final = re.compile(r" of \d+ (START|PASS) ")
-_NO_SPACE: Final = "No space left on device"
 Say = Callable[[str], None]
 
 
@@ -125,7 +124,7 @@ def load(settings: Settings, name: str, expected: Iterable[str] = ()) -> list[di
                 pipeline.load_ledger(settings.store, db, settings.source_rows())
             syncs |= {run.sync_id for run in ended}
             loaded = pipeline.loaded(db, syncs)
-        if not pipeline.wait_to_load(source_type, name, syncs, settings.store):
+        if not lanes.wait_to_load(name, syncs, settings.store):
             break
     return [
         {"sync_id": sync_id, "connection_id": name, "container": container, "rows_added": added}
@@ -312,18 +311,12 @@ def dbt(settings: Settings, *arguments: str, say: Say = lambda _: None) -> None:
         last = no_space = ""
         for line in process.stdout or ():
             last = line.rstrip() or last
-            if _NO_SPACE in line:
+            if durable.NO_SPACE in line:
                 no_space = line.strip()
             if not _ROUTINE.search(line):
                 say(redact(line.rstrip()))
     if process.returncode and no_space:  # It cannot write its results, either.
-        raise PermanentError(
-            f"dbt.{arguments[0]}",
-            no_space,
-            "room for what is written",
-            "free some space and run `headwater transform` again",
-            code="disk_full",
-        )
+        raise durable.full_disk(f"dbt.{arguments[0]}", no_space)
     if process.returncode:
         raise PermanentError(
             f"dbt.{arguments[0]}",

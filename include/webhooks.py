@@ -22,8 +22,8 @@ from filelock import FileLock, Timeout
 
 from dlt_pipelines import pipeline, webhook
 from dlt_pipelines.http import HeadwaterError, PermanentError
+from dlt_pipelines.lanes import AlreadyRunningError
 from dlt_pipelines.ledger import Trigger
-from dlt_pipelines.pipeline import AlreadyRunningError
 from dlt_pipelines.webhook import Place, Signed, Subject
 from include import steps, warehouse
 from include.settings import ConfigError, Settings

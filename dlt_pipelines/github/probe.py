@@ -10,7 +10,7 @@ A visit of the same run asks for nothing that the probe has already answered (`F
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
@@ -93,14 +93,15 @@ class Facts(msgspec.Struct, rename="camel", omit_defaults=True):
         """Whether nothing was ever pushed."""
         return self.heads is not None and not self.heads.total_count
 
-    def is_settled(self, overlap: timedelta) -> bool:
-        """Whether nothing can still come beside the newest changes, whose times are whole seconds.
+    def is_settled(self, overlap: timedelta, asked_at: datetime) -> bool:
+        """Whether nothing can still come beside the newest changes, by GitHub's own clock.
 
-        A second edit within it, or one that is replicated late, leaves the newest time as it is.
+        Its times are whole seconds: a second edit within one, or one that is replicated late,
+        leaves the newest time as it is.
         """
         counts = [count for name in COUNTED if (count := getattr(self, name))]
         changes = [node.updated_at for count in counts for node in count.nodes if node.updated_at]
-        return all(datetime.now(UTC) - change > overlap for change in changes)
+        return all(asked_at - change > overlap for change in changes)
 
     @property
     def empty(self) -> frozenset[str]:

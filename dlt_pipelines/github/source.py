@@ -128,17 +128,21 @@ SHORT_LOOKBACK: Final = timedelta(days=1)
 @contextmanager
 def open_container(request: SyncRequest, sync: SyncRun) -> Iterator[Iterable[DltResource]]:
     """The resources of one repository or organization, over one connection."""
+    opened_at = datetime.now(UTC)
     with open_client(request) as client:
         if request.kind == "organization":
             yield open_organization(client, request, sync)
         else:
-            yield open_repository(client, request, sync)
+            facts = Facts.of(request.probed)
+            yield open_repository(client, request, sync, facts)
+            overlap = timedelta(seconds=OVERLAP_SECONDS)
+            sync.is_settled &= facts.is_settled(overlap, opened_at + client.clock_offset)
 
 
-def open_repository(client: Client, request: SyncRequest, sync: SyncRun) -> list[DltResource]:
+def open_repository(
+    client: Client, request: SyncRequest, sync: SyncRun, facts: Facts
+) -> list[DltResource]:
     """The resources of one repository."""
-    facts = Facts.of(request.probed)
-    sync.is_settled = facts.is_settled(timedelta(seconds=OVERLAP_SECONDS))
     root = f"/repos/{request.container}"
     repository = Repository(client, request.container, root, facts.empty)
     graphql = GraphQL(client)

@@ -124,7 +124,7 @@ def open_container(request: SyncRequest, sync: SyncRun) -> Iterator[Iterable[Dlt
         if request.probed:
             overlap = timedelta(seconds=OVERLAP_SECONDS)
             opened_at += client.clock_offset
-            sync.is_settled = is_settled(request.probed, overlap, opened_at)
+            sync.is_settled &= is_settled(request.probed, overlap, opened_at)
 
 
 @contextmanager

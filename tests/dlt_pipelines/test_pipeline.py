@@ -12,7 +12,7 @@ import duckdb
 import pytest
 from filelock import FileLock
 
-from dlt_pipelines import SOURCES, ledger, pipeline
+from dlt_pipelines import SOURCES, lanes, ledger, pipeline
 from dlt_pipelines.http import PermanentError, TransientError
 from dlt_pipelines.ledger import SyncRun, Trigger
 from include import steps, warehouse
@@ -538,7 +538,7 @@ def test_a_source_that_is_no_longer_configured_keeps_its_row_and_says_so(sandbox
 def test_a_container_that_is_being_read_is_not_read_twice(sandbox_of, install):
     installation = install(sandbox_of(gauge()))
     steps.prepare(installation.settings, "github")
-    name = pipeline._pipeline_name("github", REPO)
+    name = lanes.name_of("github", REPO)
     with FileLock(installation.settings.data / "locks" / f"{name}.lock"):
         with pytest.raises(TransientError) as caught:
             steps.extract(installation.settings, "github", REPO)
@@ -556,7 +556,7 @@ def test_a_load_waits_for_who_reads_the_container_and_tells_its_syncs_whoever_co
     installation = install(sandbox_of(gauge()))
     settings = installation.settings
     extracted = extract(installation)
-    name = pipeline._pipeline_name("github", REPO)
+    name = lanes.name_of("github", REPO)
     reading = FileLock(settings.data / "locks" / f"{name}.lock")
     with ThreadPoolExecutor() as others:
         reading.acquire()
@@ -582,7 +582,7 @@ def test_windows_of_a_container_are_read_at_once_beside_its_live_sync(synced):
     settings, cursors = synced.settings, synced.cursors("github", REPO)
     for number in range(30, 34):
         repo(synced).issues.upsert(issue(number, number))
-    name = pipeline._pipeline_name("github", REPO)
+    name = lanes.name_of("github", REPO)
     moments = [START + timedelta(seconds=seconds) for seconds in range(30, 35)]
     with FileLock(settings.data / "locks" / f"{name}.lock"):  # The live sync is at it,
         with FileLock(settings.data / "locks" / f"{name}__1.lock"):  # and a window, too.

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from dlt_pipelines import pipeline
+from dlt_pipelines import lanes
 from include.sandbox import Workspace
 from include.sandbox.faults import Fault
 from tests.end_to_end.providers import PROVIDERS
@@ -190,7 +190,7 @@ def kill_load(stage: Stage, number: int, chosen: Chosen, begin: Begin) -> None:
     with beginning(stage, name, chosen) as opened:
         trial = begin(opened)
         folders = [
-            trial.settings.data / "pipelines" / pipeline._pipeline_name(name, container.name)
+            trial.settings.data / "pipelines" / lanes.name_of(name, container.name)
             for container in trial.settings.source(name).containers
         ]
         is_time = lambda: any(any(f.glob(LOADING[moment])) for f in folders)  # noqa: E731
@@ -304,6 +304,7 @@ def disk_full(stage: Stage, number: int, chosen: Chosen, begin: Begin) -> None:
     base = {"transform": stage.calm(name).synced, "publish": stage.calm(name).built}.get(command)
     with small_disk() as disk, _after_sync(stage, name, chosen, base=base, folder=disk) as opened:
         trial = begin(opened)
+        trial.may_mend = command == "sync"  # Reading fails for want of room, or loading does.
         room = chosen.randint(0, {"sync": 600, "transform": 3_000, "publish": 600}[command])
         filler = disk / "filler"
         _fill(filler, room * 1024)

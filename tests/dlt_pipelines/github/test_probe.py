@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import UTC, datetime
 
 import pytest
 
 from dlt_pipelines import visits
 from include import steps
 from include.sandbox.faults import Fault
-from tests.workspaces import github, issue, pull_request, workflow_run
+from tests.workspaces import START, github, issue, pull_request, workflow_run
 
 NAMES = [f"tidewater-labs/r{n:03}" for n in range(1, 6)]
 
@@ -60,10 +61,15 @@ def test_only_what_changed_is_visited(synced):
     assert visited(installation) == []
 
 
-def test_a_second_change_within_the_second_of_the_first_is_read(synced):
+@pytest.mark.parametrize("ahead", [0, -7_200, 7_200])
+def test_a_second_change_within_the_second_of_the_first_is_read(synced, ahead):
     installation = synced()
+    # The second is one of GitHub's clock, which may not be ours.
+    installation.sandbox.faults.add(Fault(kind="clock", seconds=ahead, times=None))
     changed = installation.sandbox.workspace.github(NAMES[2])
-    first = changed.change_issue(1, title="Once")
+    seconds = int((datetime.now(UTC) - START).total_seconds()) + ahead
+    first = issue(1, seconds) | {"title": "Once"}
+    changed.issues.upsert(first)
     installation.sync()
     changed.issues.upsert(first | {"title": "Twice"})
     installation.sync()
