@@ -125,7 +125,8 @@ class Meter:
 
     `requests_not_modified` were answered 304 and cost no quota; `requests_saved` were not sent,
     because what would have led to them had not changed. `complexity` is what Linear counted for the
-    last query; `token_expiries` are in GitHub's words, by the token's identity.
+    last query; `token_expiries` are in GitHub's words, by the token's identity. `clock_offset` is
+    how far the provider's clock was ahead of ours, by the answer that took the shortest.
     """
 
     resource: str
@@ -137,6 +138,7 @@ class Meter:
     requests_saved: int = 0
     complexity: int | None = None
     token_expiries: dict[str, str] = field(default_factory=dict)
+    clock_offset: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -442,6 +444,7 @@ class Client:
             where = f"{self.source}.{meter.resource}"
             raise _no_answer(where, message.method, message.url.path, error) from None
         self.clock_offset = server_time(response) - datetime.now(UTC)
+        meter.clock_offset = max(meter.clock_offset or self.clock_offset, self.clock_offset)
         meter.bytes_received += response.num_bytes_downloaded
         meter.rate_limit_remaining = _remaining(response, meter.rate_limit_remaining)
         if (points := response.headers.get("x-complexity", "")).isdigit():

@@ -16,7 +16,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Literal
 from uuid import uuid4
@@ -38,6 +38,8 @@ ORIGINS: Final[dict[str, str]] = {
     "webhook": "webhook",
 }
 NOTES_KEPT: Final = 100
+# An answer's time is a whole second, of when the provider began to answer.
+CLOCKS_AGREE: Final = timedelta(seconds=5)
 _UTC_TIME: Final = pa.timestamp("us", "UTC")
 SYNC_EVENTS: Final = pa.schema(
     [
@@ -219,6 +221,13 @@ class SyncRun:
     def account(self, name: str) -> ResourceRun:
         """The account of one resource; one that this sync does not read has none that is kept."""
         return self.resources.get(name) or ResourceRun(self, name)
+
+    @property
+    def provider_time(self) -> datetime:
+        """Now by the provider's clock; by ours where they agree, for an answer is less exact."""
+        offsets = (run.meter.clock_offset for run in self.resources.values())
+        offset = max((told for told in offsets if told is not None), default=timedelta())
+        return datetime.now(UTC) + (offset if abs(offset) > CLOCKS_AGREE else timedelta())
 
     def extracted(self) -> None:
         """The load package is complete on disk: account for every resource in it."""

@@ -103,13 +103,16 @@ def to_empty_listing(run: ResourceRun, evidence: str) -> pa.Table:
 def to_tombstones(
     gone: Iterable[tuple[str, Mapping[str, Any]]], run: ResourceRun
 ) -> Iterator[pa.Table]:
-    """Deletions: (external_id, why and on what evidence) each, as raw events of this moment."""
+    """Deletions: (external_id, why and on what evidence) each, as raw events of this moment.
+
+    By the provider's clock: the newest event of an object decides, and the others have its times.
+    """
     rows: list[tuple[Any, ...]] = []
     for external_id, reason in gone:
         run.items_processed += 1
         payload = msgspec.json.encode(reason)
         digest = hashlib.sha256(payload).hexdigest()
-        now = datetime.now(UTC)
+        now = run.sync.provider_time
         rows.append(_to_row(run, external_id, "delete", now, digest, payload.decode(), False))
         if len(rows) == BATCH_ROWS:
             yield _to_table(rows, run)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from include.sandbox.faults import Fault
 from tests.workspaces import (
     REPO,
     START,
@@ -67,6 +68,18 @@ def test_a_deleted_comment_is_found_though_its_issue_did_not_change(synced):
     }
     installation.sync(mode="reconcile")
     assert list(tombstones(installation, "issue_comments")) == ["IC_5"]
+
+
+@pytest.mark.parametrize("ahead", [-7_200, 7_200])
+def test_a_deletion_is_told_in_githubs_time(synced, ahead):
+    comments = [issue_comment(n, 40 + n, issue=1) for n in (4, 5, 6)]
+    installation = synced(gauge(issues=[issue(1, comments=3)], issue_comments=comments))
+    installation.sandbox.faults.add(Fault(kind="clock", seconds=ahead, times=None))
+    repo(installation).delete_comment(5)
+    installation.sync(mode="reconcile")
+    told = "select occurred_at from raw_github.issue_comments where operation = 'delete'"
+    (occurred_at,) = installation.column(told)
+    assert abs(occurred_at - datetime.now(UTC) - timedelta(seconds=ahead)) < timedelta(minutes=10)
 
 
 def test_a_deleted_review_comment_and_review_are_found(synced):
