@@ -284,12 +284,7 @@ def _has_credential(settings: Settings) -> bool:
 
 
 def _standalone(variables: dict[str, str]) -> None:
-    # In one process: Airflow's imports are a good part of the way to a UI that answers.
-    code = (
-        "import sys; from include.airflow import prepare_database; prepare_database();"
-        " from airflow.__main__ import main; sys.argv = ['airflow', 'standalone']; main()"
-    )
-    command = [sys.executable, "-c", code]
+    command = [sys.executable, "-c", "from include.airflow import standalone; standalone()"]
     # A session of its own: whatever ends us, all of Airflow's processes end with us.
     with subprocess.Popen(  # noqa: S603
         command, env=variables, cwd=ROOT, start_new_session=True

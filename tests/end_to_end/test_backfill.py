@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -52,6 +53,8 @@ class Airflow:
     password: str
     variables: dict[str, str]
     client: httpx.Client
+    process: subprocess.Popen[bytes]
+    log: Path
 
     def runs(self, dag_id: str) -> list[dict[str, Any]]:
         """All, the earliest interval first."""
@@ -126,7 +129,8 @@ def running_airflow(installation: Installation) -> Iterator[Airflow]:
             token = client.post("/auth/token", json=login).json()["access_token"]
             client.headers["Authorization"] = f"Bearer {token}"
             variables = environment(settings, port=port) | own
-            airflow = Airflow(str(client.base_url).rstrip("/"), password, variables, client)
+            url = str(client.base_url).rstrip("/")
+            airflow = Airflow(url, password, variables, client, process, Path(log.name))
             until(lambda: "ingest_ui" in client.get("/api/v2/dags").text, "the DAGs")
             yield airflow
         finally:
@@ -328,6 +332,29 @@ def test_a_backfill_is_also_started_by_the_api_and_by_the_command_line(airflow: 
         assert [
             (run["run_type"], *airflow.interval(run), run["conf"]) for run in airflow.runs(dag_id)
         ] == [("backfill", day(number), day(number + 1), conf) for number in (1, 2)]
+
+
+def test_what_started_airflow_ends_and_says_why_once_a_part_of_it_has_died(
+    airflow: Airflow,
+) -> None:
+    scheduler = next(
+        pid
+        for pid in descendants(airflow.process.pid)
+        if Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").endswith(b"\0scheduler")
+    )
+    os.kill(scheduler, signal.SIGKILL)
+    assert airflow.process.wait(PATIENCE_SECONDS) == 1
+    assert "airflow.scheduler: it ended with exit code -9;" in airflow.log.read_text()
+    with pytest.raises(httpx.ConnectError):
+        airflow.client.get("/api/v2/monitor/health")
+
+
+def descendants(pid: int) -> Iterator[int]:
+    """The processes that a process has started, and those that they have."""
+    for children in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in map(int, children.read_text().split()):
+            yield child
+            yield from descendants(child)
 
 
 def keep_picture(page: Page, name: str) -> None:
