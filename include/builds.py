@@ -9,10 +9,14 @@ written after one that succeeded; without it everything is built.
 from __future__ import annotations
 
 import hashlib
+from importlib.metadata import version
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import duckdb
+
+if TYPE_CHECKING:
+    from hashlib import _Hash as Hash
 
 _NOTE: Final = "main.headwater_built_from"
 _PROJECT: Final = "dbt_project"
@@ -22,12 +26,7 @@ _WRITTEN: Final = {"target", "logs"}
 
 def inputs(db: duckdb.DuckDBPyConnection, project: Path) -> dict[str, str]:
     """A fingerprint of the project and of every raw table, by `dataset.table`."""
-    digest = hashlib.sha256()
-    for path in sorted(path for path in project.rglob("*") if path.suffix in _CODE):
-        name = path.relative_to(project)
-        if name.parts[0] not in _WRITTEN:
-            digest.update(f"{name}\n".encode() + path.read_bytes())
-    found = {_PROJECT: digest.hexdigest()}
+    found = {_PROJECT: _digest(project).hexdigest()}
     tables = db.execute(
         "select schema_name, table_name, bool_or(column_name = '_dlt_valid_to')"
         " from duckdb_columns() where starts_with(schema_name, 'raw_')"
@@ -37,6 +36,17 @@ def inputs(db: duckdb.DuckDBPyConnection, project: Path) -> dict[str, str]:
     for dataset, table, is_listing in tables:
         found[f"{dataset}.{table}"] = _fingerprint(db, dataset, table, is_listing=is_listing)
     return found
+
+
+def documented(db: duckdb.DuckDBPyConnection, project: Path) -> str:
+    """A fingerprint of what dbt's docs tell: of the project, dbt itself, and every column."""
+    digest = _digest(project)
+    digest.update(version("dbt-core").encode())
+    columns = db.execute(
+        "select schema_name, table_name, column_name, data_type from duckdb_columns() order by all"
+    )
+    digest.update(repr(columns.fetchall()).encode())
+    return digest.hexdigest()
 
 
 def changed(db: duckdb.DuckDBPyConnection, now: dict[str, str]) -> list[str] | None:
@@ -61,6 +71,15 @@ def remember(db: duckdb.DuckDBPyConnection, then: dict[str, str]) -> None:
         " select unnest($names) as input, unnest($fingerprints) as fingerprint",
         {"names": list(then), "fingerprints": list(then.values())},
     )
+
+
+def _digest(project: Path) -> Hash:
+    digest = hashlib.sha256()
+    for path in sorted(path for path in project.rglob("*") if path.suffix in _CODE):
+        name = path.relative_to(project)
+        if name.parts[0] not in _WRITTEN:
+            digest.update(f"{name}\n".encode() + path.read_bytes())
+    return digest
 
 
 def _fingerprint(

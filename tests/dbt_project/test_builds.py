@@ -77,6 +77,24 @@ def test_a_key_that_repeats_and_a_reference_to_nothing_fail_the_next_build(
             steps.dbt(settings, "test", "--select", test)
 
 
+def test_docs_are_written_again_only_where_they_have_more_to_tell(
+    small_warehouse: Path, dbt_folder: Path, warehouse: Path
+) -> None:
+    shutil.copy(small_warehouse, warehouse)
+    settings = Settings(dbt_folder, secret_lookup=lambda _: None)
+    page = Path(steps.docs(settings))
+    written = page.stat().st_mtime_ns
+    assert "came_later" not in page.read_text()
+    with duckdb.connect(str(warehouse)) as db:
+        db.execute("insert into raw_github.issues from raw_github.issues limit 1")
+    steps.docs(settings)
+    assert page.stat().st_mtime_ns == written
+    with duckdb.connect(str(warehouse)) as db:
+        db.execute("alter table raw_github.issues add column came_later varchar")
+    steps.docs(settings)
+    assert "came_later" in page.read_text()
+
+
 def test_marts_refuse_what_their_contract_excludes(small_warehouse: Path, warehouse: Path) -> None:
     shutil.copy(small_warehouse, warehouse)
     with duckdb.connect(str(warehouse)) as db:
