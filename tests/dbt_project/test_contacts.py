@@ -215,6 +215,26 @@ def test_what_was_done_is_the_contacts_whatever_account_did_it(built: Path) -> N
     ]
 
 
+def test_what_proves_a_link_is_its_newest_commit_however_late_an_older_one_was_read(
+    people: Path, dbt: Dbt
+) -> None:
+    proof = [("email:sam@home.example", "linked_account", f"{REPOSITORY}@c5")]
+    assert evidence(people, "email:sam@home.example") == proof
+    with duckdb.connect(str(people)) as connection:
+        connection.execute(
+            "insert into raw_github.commits select * replace ('late' as event_id,"
+            " 'c0' as external_id, replace(payload, '\"c5\"', '\"c0\"') as payload,"
+            " observed_at + interval 1 day as observed_at, 'late' as _dlt_load_id)"
+            " from raw_github.commits where external_id = 'c5'"
+        )
+        connection.execute(
+            "insert into raw_github._dlt_loads select 'late', 'raw_github', 0, now()"
+        )
+    dbt("build", "--exclude-resource-type", "unit_test")
+    assert read(people, "select count(*) from core.documents where source_id like '%@c0'") == [(1,)]
+    assert evidence(people, "email:sam@home.example") == proof
+
+
 def test_nobodys_deeds_are_on_no_timeline(built: Path) -> None:
     assert read(
         built,

@@ -141,28 +141,57 @@ signatures as (
     from wiki_pages
 ),
 
--- GitHub links a commit to the account that has verified its address. Of several
--- accounts that had one address in turn, the last one has it.
-addresses as (
+-- GitHub links a commit to the account that has verified its address. Which commit is
+-- the evidence must not hang on when each was read.
+links as (
+    select
+        email,
+        account_id,
+        max_by(commit_key, (committed_at, commit_key)) as commit_key,
+        max(committed_at) as linked_at,
+        max(last_seen_at) as last_seen_at
+    from signatures
+    where email is not null and account_id is not null
+    group by email, account_id
+),
+
+-- Of several accounts that had one address in turn, the last one has it.
+last_links as (
+    select
+        email,
+        max_by(
+            { 'account_id': account_id, 'commit_key': commit_key },
+            (last_seen_at, linked_at, account_id)
+        ) as link,
+        max_by(linked_at, (last_seen_at, linked_at, account_id)) as linked_at
+    from links
+    group by email
+),
+
+signed as (
     select
         email,
         max_by(connection_id, (last_seen_at, connection_id)) as connection_id,
-        max_by(signed_name, (last_seen_at, committed_at, signed_name)) as signed_name,
-        max_by(
-            { 'account_id': account_id, 'commit_key': commit_key },
-            (last_seen_at, committed_at, commit_key, account_id)
-        ) filter (where account_id is not null) as link,
-        max(committed_at) filter (where account_id is not null) as linked_at,
-        regexp_extract(
-            email,
-            '^(?:(\d+)\+)?([^+@]+)@users\.noreply\.github\.com$',
-            ['account_number', 'login']
-        ) as private_address,
+        max_by(signed_name, (committed_at, signed_name)) as signed_name,
         min(first_seen_at) as first_seen_at,
         max(last_seen_at) as last_seen_at
     from signatures
     where email is not null
     group by email
+),
+
+addresses as (
+    select
+        signed.*,
+        last_links.link,
+        last_links.linked_at,
+        regexp_extract(
+            signed.email,
+            '^(?:(\d+)\+)?([^+@]+)@users\.noreply\.github\.com$',
+            ['account_number', 'login']
+        ) as private_address
+    from signed
+    left join last_links using (email)
 ),
 
 numbers as (
