@@ -180,7 +180,9 @@ def walk_blocks(blocks: list[Json]) -> Iterator[Json]:
 
 
 def _fetch_block(workspace: Workspace, run: ResourceRun, block_id: str) -> list[Json]:
-    return [workspace.get(run, f"/v1/blocks/{block_id}")]
+    """A block by its id, unless it lies in the trash, where it is on no page."""
+    block = workspace.get(run, f"/v1/blocks/{block_id}")
+    return [] if block.get("in_trash") or block.get("archived") else [block]
 
 
 def _or_nothing(run: ResourceRun, block: Json, fetch: Callable[[], list[Json]]) -> list[Json]:

@@ -15,7 +15,7 @@ import msgspec
 
 from dlt_pipelines.deletions import Reason
 from dlt_pipelines.http import PermanentError
-from dlt_pipelines.ledger import SyncRun
+from dlt_pipelines.ledger import ResourceRun, SyncRun
 from dlt_pipelines.notion.files import files_of_object
 from dlt_pipelines.notion.memory import Memory, content_mark
 from dlt_pipelines.notion.rest import Json, Keys, Workspace, read_keys
@@ -140,12 +140,11 @@ class Databases:
         return record
 
     def _store(self, resource: str, record: bytes, keys: Keys) -> None:
-        if not self.wants(keys.last_edited_time) and keys.id not in self.memory.gone:
+        if not self.wants(keys.last_edited_time) and not self.memory.is_gone(keys.id):
             return
         self.rows.add(resource, [record])
         files = files_of_object(msgspec.json.decode(record, type=Json))
         self.rows.add("files", map(msgspec.json.encode, files))
-        self.memory.gone.pop(keys.id, None)
 
     def _bury(self, identifier: str, reason: Reason) -> None:
         self.rows.bury("data_sources", {identifier: reason})
@@ -157,3 +156,11 @@ def reason_of(path: str, record: bytes | None) -> Reason:
     if record is None:
         return {"reason": "access_lost", "evidence": {"url": path, "status": 404}}
     return {"reason": "trashed", "evidence": {"url": path, "status": 200, "in_trash": True}}
+
+
+def vanished(workspace: Workspace, run: ResourceRun, page_id: str) -> Reason | None:
+    """Why a page that was there is no longer; None if it is."""
+    path = f"/v1/pages/{page_id}"
+    record = workspace.find(run, path)
+    keys = read_keys(record) if record else None
+    return reason_of(path, record) if record is None or (keys and keys.is_trashed) else None

@@ -20,6 +20,7 @@ DEEP_EVERY: Final = timedelta(days=1)
 # Of each page 48 bits of its id's hash and 24 of its edit's: thousands of them are one text.
 _ID: Final = 8
 _ENTRY: Final = _ID + 4
+_RETURNED: Final = "returned at "
 
 # A data source: its content when last seen, whether it lies in the container, whether search
 # lists it.
@@ -48,7 +49,7 @@ class Memory:
         self._in_part: dict[str, tuple[str, bool]] = {
             key: (edit, is_due) for key, (edit, is_due) in state.get("in_part", {}).items()
         }
-        # What a tombstone was written for: if it comes back, its last edit lies before that.
+        # What a tombstone was written for, and why; or that it came back, and when.
         self.gone: dict[str, str] = self.stored.setdefault("gone", {})
         deep_at = state.get("deep_at")
         self.is_deep = deep_at is None or self.now - datetime.fromisoformat(deep_at) > DEEP_EVERY
@@ -83,8 +84,27 @@ class Memory:
         self._known[_hash(identifier, 6)] = version
         if mark:
             self.settled[identifier] = mark
-        self.gone.pop(identifier, None)
         self._newest = max(self._newest or edited_at, edited_at)
+
+    def is_gone(self, identifier: str) -> bool:
+        """Whether a tombstone was the last that was written of an object."""
+        return not self.gone.get(identifier, _RETURNED).startswith(_RETURNED)
+
+    def told_at(self, identifier: str, edited_at: datetime, now: datetime) -> datetime:
+        """The time of an object's event: its last edit, but after its tombstone.
+
+        What comes back is as of now, since its last edit lies before that. An edit that follows in
+        the minute of the return has an earlier time, for Notion's are whole minutes: it is told as
+        of the return, too, and what is seen last counts.
+        """
+        if identifier not in self.gone:
+            return edited_at
+        if self.is_gone(identifier):
+            self.gone[identifier] = _RETURNED + now.isoformat()
+        returned_at = datetime.fromisoformat(self.gone[identifier].removeprefix(_RETURNED))
+        if edited_at > returned_at:
+            del self.gone[identifier]
+        return max(edited_at, returned_at)
 
     @property
     def due(self) -> list[str]:

@@ -39,12 +39,11 @@ def _content_keys(record: bytes) -> tuple[str, datetime | None]:
 class Rows:
     """Batches that wait for their resource to take them.
 
-    An object that comes back after a tombstone is as of now: its last edit lies before that.
+    `told_at` says which time an object's event has (`Memory.told_at`).
     """
 
     sync: SyncRun
-    has_returned: Callable[[str], bool]
-    now: datetime
+    told_at: Callable[[str, datetime, datetime], datetime]
     meet: Callable[[bytes], None]
     _waiting: dict[str, list[pa.Table]] = field(default_factory=lambda: defaultdict(list))
 
@@ -52,7 +51,7 @@ class Rows:
         """Objects as upserts; what cannot be read goes to the dead letters."""
         keys = _content_keys if resource == "page_contents" else _edited_keys
         run = self.sync.account(resource)
-        self._waiting[resource] += to_batches(self._met(records), run, self._returning(keys))
+        self._waiting[resource] += to_batches(self._met(records), run, self._told(keys))
 
     def bury(self, resource: str, gone: Mapping[str, Reason]) -> None:
         """Tombstones: ids, each with the reason and its evidence."""
@@ -67,9 +66,11 @@ class Rows:
             self.meet(record)
             yield record
 
-    def _returning(self, keys: ReadKeys) -> ReadKeys:
+    def _told(self, keys: ReadKeys) -> ReadKeys:
         def read(record: bytes) -> tuple[str, datetime | None]:
             identifier, edited_at = keys(record)
-            return identifier, self.now if self.has_returned(identifier) else edited_at
+            if edited_at is None:
+                return identifier, None
+            return identifier, self.told_at(identifier, edited_at, self.sync.provider_time)
 
         return read

@@ -22,10 +22,11 @@ from typing import Final
 import msgspec
 import pyarrow as pa
 
+from dlt_pipelines.deletions import Reason
 from dlt_pipelines.http import NotFoundError
 from dlt_pipelines.ledger import SyncRun
 from dlt_pipelines.notion.contents import Child, Contents
-from dlt_pipelines.notion.databases import Databases
+from dlt_pipelines.notion.databases import Databases, vanished
 from dlt_pipelines.notion.files import files_of_object
 from dlt_pipelines.notion.memory import OVERLAP, Memory, content_mark
 from dlt_pipelines.notion.people import People
@@ -78,7 +79,7 @@ class Walk:
         if memory.cursor:
             self._since = memory.cursor - OVERLAP
         self._is_whole = memory.is_deep and self._request.start is None
-        self._rows = Rows(self._sync, memory.gone.__contains__, memory.now, self.people.meet)
+        self._rows = Rows(self._sync, memory.told_at, self.people.meet)
         self._databases = Databases(
             self._workspace, self._tree, self._sync, self._rows, memory, self._wants
         )
@@ -213,7 +214,11 @@ class Walk:
         page: Json = msgspec.json.decode(whole)
         try:
             content = self._contents.read(page)
-        except NotFoundError as error:  # Gone since it was listed; the rest of the run is not.
+        except NotFoundError as error:  # The rest of the run is not gone.
+            if reason := vanished(self._workspace, self._run, keys.id):
+                if self._memory.knows(keys.id):
+                    self._bury(keys.id, reason)
+                return
             self._sync.account("page_contents").dead_letter(whole, error)
             add("pages", [whole])
             self._memory.note_parts(keys.id, keys.last_edited_time, is_whole=False)
@@ -231,7 +236,7 @@ class Walk:
         mark = content_mark(record, keys.last_edited_time) if is_settled else ""
         self._memory.learn(keys.id, keys.last_edited_time, mark)
 
-    def _bury(self, page_id: str, reason: Json) -> None:
+    def _bury(self, page_id: str, reason: Reason) -> None:
         self._rows.bury("pages", {page_id: reason})
         self._memory.forget(page_id, reason["reason"])
 

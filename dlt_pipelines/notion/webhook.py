@@ -27,7 +27,7 @@ from dlt.extract import DltResource
 from dlt_pipelines.http import NotFoundError
 from dlt_pipelines.ledger import SyncRun
 from dlt_pipelines.notion.contents import Contents
-from dlt_pipelines.notion.databases import reason_of
+from dlt_pipelines.notion.databases import reason_of, vanished
 from dlt_pipelines.notion.files import files_of_comment, files_of_object
 from dlt_pipelines.notion.memory import Memory
 from dlt_pipelines.notion.people import People
@@ -127,9 +127,8 @@ class _Reader:
         @dlt.resource(name="pages", **EVENTS)
         def rows() -> Iterator[pa.Table]:
             self._memory = Memory(dlt.current.resource_state("pages"), is_live=True)
-            gone = self._memory.gone
             people = People(self._workspace, self._sync.account("users"), self._memory)
-            self._rows = Rows(self._sync, gone.__contains__, self._memory.now, people.meet)
+            self._rows = Rows(self._sync, self._memory.told_at, people.meet)
             for resource, path in _PATHS.items():
                 for subject in self._request.named(resource):
                     self._read(resource, path.format(subject.key), subject)
@@ -181,8 +180,12 @@ class _Reader:
         page: Json = msgspec.json.decode(whole)
         try:
             content = self._contents.read(page)
-        except NotFoundError as error:  # Gone since it was read; the rest of the run is not.
-            self._sync.account("page_contents").dead_letter(whole, error)
+        except NotFoundError as error:  # The rest of the run is not gone.
+            run = self._sync.account("pages")
+            if vanished(self._workspace, run, page["id"]):  # Its deletion has a delivery, too.
+                run.note("not_found", f"/v1/pages/{page['id']}")
+            else:
+                self._sync.account("page_contents").dead_letter(whole, error)
             return
         self._rows.add("pages", [whole])
         self._rows.add("page_contents", [msgspec.json.encode(content.record)])

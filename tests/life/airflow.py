@@ -18,6 +18,7 @@ from typing import Any
 
 import httpx
 
+from include.maintenance import CONFIRM
 from include.settings import ROOT
 
 USER, PASSWORD = "ada", "open sesame"
@@ -78,14 +79,25 @@ class Airflow:
         return str(self.ask("POST", f"/dags/{dag_id}/dagRuns", json=body)["dag_run_id"])
 
     def wait_for_run(self, dag_id: str, run_id: str, seconds: float = 1200) -> Json:
-        """A run when it has ended."""
+        """A run when it has ended; what it asks a person is answered."""
         path = f"/dags/{dag_id}/dagRuns/{run_id}"
 
         def ended() -> Json | None:
+            self.confirm_deletions()
             run: Json = self.ask("GET", path)
             return run if run["state"] in ("success", "failed") else None
 
         return self.until(ended, f"{dag_id} {run_id} to end", seconds)
+
+    def confirm_deletions(self) -> list[str]:
+        """Answer as somebody who knows that so much was deleted; returns what was asked."""
+        all_runs = "/dags/~/dagRuns/~/hitlDetails"
+        asked = self.ask("GET", all_runs, params={"response_received": False})["hitl_details"]
+        for question in asked:
+            where = "/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/{map_index}"
+            path = where.format(**question["task_instance"]) + "/hitlDetails"
+            self.ask("PATCH", path, json={"chosen_options": [CONFIRM]})
+        return [question["body"] for question in asked]
 
     def wait_for_success(self, dag_id: str, since: datetime, *, live: bool = False) -> Json:
         """A run that began after a moment and succeeded; a live one is a scheduled one."""

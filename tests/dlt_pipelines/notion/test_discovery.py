@@ -219,6 +219,11 @@ def test_meeting_notes_are_read_with_the_blocks_that_they_name(synced):
     installation = synced(served, "api_version: '2026-03-11'")
     (found,) = stored(installation, "page_contents")[top["id"]]["blocks"]
     assert texts(found["children"]) == [("summary", []), ("transcript", [])]
+    served.notion.trash(blocks[0]["id"])  # Whoever asks for it by its id is still told.
+    served.notion.pages.upsert(top | {"last_edited_time": "2026-03-02T00:00:00.000Z"})
+    installation.sync("notion")
+    (found,) = stored(installation, "page_contents")[top["id"]]["blocks"]
+    assert texts(found["children"]) == [("transcript", [])]
 
 
 def test_people_are_listed_a_day_later_or_when_somebody_unknown_is_named(synced, monkeypatch):

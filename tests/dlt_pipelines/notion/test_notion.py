@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -186,6 +186,23 @@ def test_a_page_that_is_gone_when_its_content_is_read_is_put_aside(sandbox_of, i
     assert (resource, code) == ("page_contents", "NotFoundError")
     assert f"GET /notion/v1/blocks/{gone}/children answered 404 (object_not_found" in message
     assert json.loads(payload)["id"] == gone
+
+
+def test_a_page_that_vanishes_while_it_is_read_is_no_error(sandbox_of, install):
+    workspace = handbook()
+    installation = install(sandbox_of(workspace), sources=SOURCES_YML % "")
+    installation.sync("notion")
+    gone = uuid("Handbook")
+    edited = {"last_edited_time": f"{datetime.now(UTC):%FT%H:%M}:00.000Z"}
+    workspace.notion.pages.upsert(workspace.notion.pages.get(gone) | edited)
+    for path in (f"/blocks/{gone}/children$", f"/v1/pages/{gone}$"):
+        installation.sandbox.faults.add(Fault(kind="status", status=404, path=path))
+    installation.sync("notion")
+    newest = "select operation, payload ->> 'reason' from raw_notion.pages where external_id = $id"
+    assert installation.query(f"{newest} order by observed_at desc limit 1", id=gone) == [
+        ("delete", "access_lost")
+    ]
+    assert installation.column("select count(*) from raw_headwater.dead_letters") == [0]
 
 
 def test_a_block_that_is_gone_midway_costs_no_more_than_itself(sandbox_of, install):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -91,6 +91,25 @@ def test_what_comes_back_is_there_again(synced, served, monkeypatch, vanish, bac
     a_day_later(monkeypatch)
     installation.sync("notion")
     assert reasons(installation) == {}
+
+
+def test_an_edit_in_the_minute_of_a_return_is_not_lost(synced, served):
+    installation = synced(served)
+    quiet = uuid("Quiet")
+    served.notion.trash(quiet)
+    installation.sync("notion", mode="reconcile")
+    assert reasons(installation) == {quiet: "trashed"}
+    minute = datetime.now(UTC).replace(second=0, microsecond=0)
+    served.notion.restore(quiet, minute)
+    installation.sync("notion")
+    assert reasons(installation) == {}
+    edit = {"last_edited_time": f"{minute:%FT%T}.000Z", "icon": {"type": "emoji", "emoji": "🌊"}}
+    served.notion.pages.upsert(served.notion.pages.get(quiet) | edit)
+    installation.sync("notion")
+    assert stored(installation, "pages")[quiet]["icon"] == edit["icon"]
+    before = installation.raw()
+    installation.sync("notion")
+    assert installation.raw() == before
 
 
 def test_a_data_source_in_the_trash_is_missed_at_once(synced, served):
