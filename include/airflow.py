@@ -261,6 +261,7 @@ def standalone() -> None:
     Airflow's own goes on: without a scheduler nothing runs any more, and nothing says so.
     """
     from airflow.cli.commands.standalone_command import StandaloneCommand
+    from airflow.configuration import write_default_airflow_configuration_if_needed
 
     class Watched(StandaloneCommand):  # type: ignore[misc]  # Airflow's has no types.
         def update_output(self) -> None:
@@ -285,6 +286,8 @@ def standalone() -> None:
             # Not by an exception: a thread waits for the output of what the dead one had started.
             os._exit(1)
 
+    # Or each part would write secrets of its own, and refuse the others.
+    write_default_airflow_configuration_if_needed()
     prepare_database()
     Watched().run()
 
