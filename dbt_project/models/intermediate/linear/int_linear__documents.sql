@@ -324,19 +324,25 @@ link_documents as (
             and documents.parent_document_id = parents.document_id
 ),
 
--- From the top down, so that a cycle in the source ends nothing but its own branch.
+-- From the top down, so that a cycle in the source ends nothing but its own branch. Two
+-- connections may know one object, and not the same of what holds it.
 roots as (
     select
+        connection_id,
         document_id,
         document_id as root_document_id
     from link_documents
     where parent_document_id is null
     union all
     select
+        children.connection_id,
         children.document_id,
         roots.root_document_id
     from link_documents as children
-    inner join roots on children.parent_document_id = roots.document_id
+    inner join roots
+        on
+            children.connection_id = roots.connection_id
+            and children.parent_document_id = roots.document_id
 ),
 
 describe_documents as (
@@ -378,7 +384,10 @@ describe_documents as (
         documents.deleted_at,
         documents.deletion_reason
     from link_documents as documents
-    left join roots on documents.document_id = roots.document_id
+    left join roots
+        on
+            documents.connection_id = roots.connection_id
+            and documents.document_id = roots.document_id
 )
 
 select * from describe_documents
