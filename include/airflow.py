@@ -9,7 +9,6 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
-from subprocess import TimeoutExpired
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -27,12 +26,10 @@ from dlt_pipelines import SOURCES
 from dlt_pipelines.http import HeadwaterError, TransientError
 from dlt_pipelines.ledger import Trigger
 from include import notify
-from include.console import err
 from include.settings import ROOT, GitHubSource, LinearSource, NotionSource, Settings
 
 WAREHOUSE_POOL: Final = "warehouse"
 API_SLOTS: Final = 2
-SECONDS_TO_STOP: Final = 5
 # What trying again cannot help fails at once (see `failing_at_once`); this covers the rest, such as
 # an API server that is not up yet.
 TASK_DEFAULTS: Final = {
@@ -253,43 +250,6 @@ def prepare_database() -> None:
 
     initdb()
     create_pools(settings())
-
-
-def standalone() -> None:
-    """All of Airflow, as its own `airflow standalone`; exits 1 once one of its parts has ended.
-
-    Airflow's own goes on: without a scheduler nothing runs any more, and nothing says so.
-    """
-    from airflow.cli.commands.standalone_command import StandaloneCommand
-    from airflow.configuration import write_default_airflow_configuration_if_needed
-
-    class Watched(StandaloneCommand):  # type: ignore[misc]  # Airflow's has no types.
-        def update_output(self) -> None:
-            super().update_output()
-            for name, part in self.subcommands.items():
-                if part.process and (status := part.process.poll()) is not None:
-                    self.end(name, status)
-
-        def end(self, name: str, status: int) -> None:
-            parts = [part for part in self.subcommands.values() if part.process]
-            for part in parts:
-                part.stop()
-            for part in parts:
-                with suppress(TimeoutExpired):
-                    part.process.wait(SECONDS_TO_STOP)
-            err.print(
-                f"airflow.{name}: it ended with exit code {status}; expected it to run as long as"
-                " the rest; look at its last lines, then start again: what it had begun goes on",
-                style="red",
-                soft_wrap=True,
-            )
-            # Not by an exception: a thread waits for the output of what the dead one had started.
-            os._exit(1)
-
-    # Or each part would write secrets of its own, and refuse the others.
-    write_default_airflow_configuration_if_needed()
-    prepare_database()
-    Watched().run()
 
 
 def test_dags(dag_ids: list[str]) -> None:

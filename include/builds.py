@@ -11,12 +11,9 @@ from __future__ import annotations
 import hashlib
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import duckdb
-
-if TYPE_CHECKING:
-    from hashlib import _Hash as Hash
 
 _NOTE: Final = "main.headwater_built_from"
 _PROJECT: Final = "dbt_project"
@@ -26,7 +23,7 @@ _WRITTEN: Final = {"target", "logs"}
 
 def inputs(db: duckdb.DuckDBPyConnection, project: Path) -> dict[str, str]:
     """A fingerprint of the project and of every raw table, by `dataset.table`."""
-    found = {_PROJECT: _digest(project).hexdigest()}
+    found = {_PROJECT: _digest(project)}
     tables = db.execute(
         "select schema_name, table_name, bool_or(column_name = '_dlt_valid_to')"
         " from duckdb_columns() where starts_with(schema_name, 'raw_')"
@@ -40,13 +37,11 @@ def inputs(db: duckdb.DuckDBPyConnection, project: Path) -> dict[str, str]:
 
 def documented(db: duckdb.DuckDBPyConnection, project: Path) -> str:
     """A fingerprint of what dbt's docs tell: of the project, dbt itself, and every column."""
-    digest = _digest(project)
-    digest.update(version("dbt-core").encode())
     columns = db.execute(
         "select schema_name, table_name, column_name, data_type from duckdb_columns() order by all"
-    )
-    digest.update(repr(columns.fetchall()).encode())
-    return digest.hexdigest()
+    ).fetchall()
+    told = f"{_digest(project)} {version('dbt-core')} {columns}"
+    return hashlib.sha256(told.encode()).hexdigest()
 
 
 def changed(db: duckdb.DuckDBPyConnection, now: dict[str, str]) -> list[str] | None:
@@ -73,13 +68,13 @@ def remember(db: duckdb.DuckDBPyConnection, then: dict[str, str]) -> None:
     )
 
 
-def _digest(project: Path) -> Hash:
+def _digest(project: Path) -> str:
     digest = hashlib.sha256()
     for path in sorted(path for path in project.rglob("*") if path.suffix in _CODE):
         name = path.relative_to(project)
         if name.parts[0] not in _WRITTEN:
             digest.update(f"{name}\n".encode() + path.read_bytes())
-    return digest
+    return digest.hexdigest()
 
 
 def _fingerprint(

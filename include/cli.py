@@ -284,7 +284,7 @@ def _has_credential(settings: Settings) -> bool:
 
 
 def _standalone(variables: dict[str, str]) -> None:
-    command = [sys.executable, "-c", "from include.airflow import standalone; standalone()"]
+    command = [sys.executable, "-m", "include.airflow_standalone"]
     # A session of its own: whatever ends us, all of Airflow's processes end with us.
     with subprocess.Popen(  # noqa: S603
         command, env=variables, cwd=ROOT, start_new_session=True

@@ -15,7 +15,7 @@ import msgspec
 
 from dlt_pipelines.deletions import Reason
 from dlt_pipelines.http import PermanentError
-from dlt_pipelines.ledger import ResourceRun, SyncRun
+from dlt_pipelines.ledger import SyncRun
 from dlt_pipelines.notion.files import files_of_object
 from dlt_pipelines.notion.memory import Memory, content_mark
 from dlt_pipelines.notion.rest import Json, Keys, Workspace, read_keys
@@ -93,13 +93,14 @@ class Databases:
                 yield identifier, False
             return
         path = f"/v1/data_sources/{identifier}"
-        record = self.workspace.find(run, path)
-        keys = read_keys(record) if record else None
-        if record and keys and not keys.is_trashed:
-            if self._take(record, keys, is_listed=False):
-                yield identifier, entry is None
-        elif entry:
-            self._bury(identifier, reason_of(path, record))
+        found = self.workspace.find_alive(run, path)
+        if not isinstance(found, bytes):
+            if entry:
+                self._bury(identifier, found)
+        elif (keys := read_keys(found)) is None:
+            self.rows.add("data_sources", [found])  # Unreadable: to the dead letters.
+        elif self._take(found, keys, is_listed=False):
+            yield identifier, entry is None
 
     def _take(self, record: bytes, keys: Keys, *, is_listed: bool) -> bool:
         """Store a data source and its database if it has changed; False if out of scope."""
@@ -149,18 +150,3 @@ class Databases:
     def _bury(self, identifier: str, reason: Reason) -> None:
         self.rows.bury("data_sources", {identifier: reason})
         self.memory.forget(identifier, str(reason["reason"]))
-
-
-def reason_of(path: str, record: bytes | None) -> Reason:
-    """Why an object is not listed, by what its address answered."""
-    if record is None:
-        return {"reason": "access_lost", "evidence": {"url": path, "status": 404}}
-    return {"reason": "trashed", "evidence": {"url": path, "status": 200, "in_trash": True}}
-
-
-def vanished(workspace: Workspace, run: ResourceRun, page_id: str) -> Reason | None:
-    """Why a page that was there is no longer; None if it is."""
-    path = f"/v1/pages/{page_id}"
-    record = workspace.find(run, path)
-    keys = read_keys(record) if record else None
-    return reason_of(path, record) if record is None or (keys and keys.is_trashed) else None

@@ -22,7 +22,6 @@ from dlt_pipelines import deletions
 from dlt_pipelines.deletions import Gone, Reason
 from dlt_pipelines.http import NotFoundError
 from dlt_pipelines.ledger import ResourceRun, SyncRun
-from dlt_pipelines.notion.databases import reason_of
 from dlt_pipelines.notion.memory import Memory
 from dlt_pipelines.notion.rest import Workspace, read_keys
 from dlt_pipelines.notion.tree import Tree
@@ -122,10 +121,9 @@ class _Census:
                 if keys := read_keys(record):
                     found[keys.id] = record
             for identifier in self._known.objects("data_sources").keys() - found.keys():
-                record = self._workspace.find(run, f"/v1/data_sources/{identifier}") or b""
-                keys = read_keys(record)
-                if keys and not keys.is_trashed:
-                    found[identifier] = record  # Hidden from search.
+                hidden = self._workspace.find_alive(run, f"/v1/data_sources/{identifier}")
+                if isinstance(hidden, bytes):
+                    found[identifier] = hidden
             self._sources = found
         return self._sources
 
@@ -134,15 +132,12 @@ class _Census:
     ) -> Gone:
         gone: Gone = {}
         for identifier in self._known.objects(resource):
-            record: bytes | None = listed.get(identifier)
+            record: bytes | Reason | None = listed.get(identifier)
             if record is None:
-                address = path.format(identifier)
-                record = self._workspace.find(run, address)
-                keys = read_keys(record) if record else None
-                if keys is None or keys.is_trashed:
-                    gone[identifier] = reason_of(address, record)
-                    continue
-            if record and not self._tree.covers(run, record):
+                record = self._workspace.find_alive(run, path.format(identifier))
+            if not isinstance(record, bytes):
+                gone[identifier] = record
+            elif record and not self._tree.covers(run, record):
                 evidence = {"listed": identifier in listed}
                 gone[identifier] = {"reason": "out_of_scope", "evidence": evidence}
         return gone

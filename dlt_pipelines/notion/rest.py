@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
+from dlt_pipelines.deletions import Reason
 from dlt_pipelines.http import Client, NotFoundError, PermanentError
 from dlt_pipelines.ledger import ResourceRun
 from dlt_pipelines.notion.payloads import without_signatures
@@ -168,6 +169,15 @@ class Workspace:
             return self.fetch(run, path)
         except NotFoundError:
             return None
+
+    def find_alive(self, run: ResourceRun, path: str) -> bytes | Reason:
+        """One object, or why it is there no longer: it is in the trash, or not to be seen."""
+        record = self.find(run, path)
+        if record is None:
+            return {"reason": "access_lost", "evidence": {"url": path, "status": 404}}
+        if (keys := read_keys(record)) and keys.is_trashed:
+            return {"reason": "trashed", "evidence": {"url": path, "status": 200, "in_trash": True}}
+        return record
 
     def _list(
         self,

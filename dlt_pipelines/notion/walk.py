@@ -26,7 +26,7 @@ from dlt_pipelines.deletions import Reason
 from dlt_pipelines.http import NotFoundError
 from dlt_pipelines.ledger import SyncRun
 from dlt_pipelines.notion.contents import Child, Contents
-from dlt_pipelines.notion.databases import Databases, vanished
+from dlt_pipelines.notion.databases import Databases
 from dlt_pipelines.notion.files import files_of_object
 from dlt_pipelines.notion.memory import OVERLAP, Memory, content_mark
 from dlt_pipelines.notion.people import People
@@ -215,9 +215,10 @@ class Walk:
         try:
             content = self._contents.read(page)
         except NotFoundError as error:  # The rest of the run is not gone.
-            if reason := vanished(self._workspace, self._run, keys.id):
+            found = self._workspace.find_alive(self._run, f"/v1/pages/{keys.id}")
+            if not isinstance(found, bytes):
                 if self._memory.knows(keys.id):
-                    self._bury(keys.id, reason)
+                    self._bury(keys.id, found)
                 return
             self._sync.account("page_contents").dead_letter(whole, error)
             add("pages", [whole])

@@ -24,15 +24,15 @@ import msgspec
 import pyarrow as pa
 from dlt.extract import DltResource
 
+from dlt_pipelines.deletions import Reason
 from dlt_pipelines.http import NotFoundError
 from dlt_pipelines.ledger import SyncRun
 from dlt_pipelines.notion.contents import Contents
-from dlt_pipelines.notion.databases import reason_of, vanished
 from dlt_pipelines.notion.files import files_of_comment, files_of_object
 from dlt_pipelines.notion.memory import Memory
 from dlt_pipelines.notion.people import People
 from dlt_pipelines.notion.properties import complete_properties
-from dlt_pipelines.notion.rest import Workspace, read_keys
+from dlt_pipelines.notion.rest import Workspace
 from dlt_pipelines.notion.rows import Rows
 from dlt_pipelines.notion.tree import Tree
 from dlt_pipelines.pipeline import EVENTS, SyncRequest
@@ -151,14 +151,9 @@ class _Reader:
 
     def _read(self, resource: str, path: str, subject: Subject) -> None:
         run = self._sync.account(resource)
-        record = self._workspace.find(run, path)
-        keys = read_keys(record) if record else None
-        if record is None and not subject.deleted_by:
-            run.note("not_found", path)  # Perhaps no longer shared: reconciliation asks again.
-        elif record is None or (keys and keys.is_trashed):
-            reason = dict(reason_of(path, record))
-            evidence = deletion(subject, **reason["evidence"])["evidence"]
-            self._bury(resource, subject, {**reason, "evidence": evidence})
+        record = self._workspace.find_alive(run, path)
+        if not isinstance(record, bytes):
+            self._vanished(resource, path, subject, record)
         elif not self._tree.covers(run, record):
             if self._memory.knows(subject.external_id):
                 evidence = {"delivery": subject.deleted_by, "url": path}
@@ -169,6 +164,14 @@ class _Reader:
             self._rows.add(resource, [record])
             files = files_of_object(msgspec.json.decode(record, type=Json))
             self._rows.add("files", map(msgspec.json.encode, files))
+
+    def _vanished(self, resource: str, path: str, subject: Subject, reason: Reason) -> None:
+        if reason["reason"] == "access_lost" and not subject.deleted_by:
+            # Perhaps no longer shared: reconciliation asks again.
+            self._sync.account(resource).note("not_found", path)
+            return
+        evidence = deletion(subject, **reason["evidence"])["evidence"]
+        self._bury(resource, subject, {**reason, "evidence": evidence})
 
     def _bury(self, resource: str, subject: Subject, reason: Json) -> None:
         self._rows.bury(resource, {subject.external_id: reason})
@@ -182,8 +185,9 @@ class _Reader:
             content = self._contents.read(page)
         except NotFoundError as error:  # The rest of the run is not gone.
             run = self._sync.account("pages")
-            if vanished(self._workspace, run, page["id"]):  # Its deletion has a delivery, too.
-                run.note("not_found", f"/v1/pages/{page['id']}")
+            path = f"/v1/pages/{page['id']}"
+            if not isinstance(self._workspace.find_alive(run, path), bytes):
+                run.note("not_found", path)  # Its deletion has a delivery, too.
             else:
                 self._sync.account("page_contents").dead_letter(whole, error)
             return

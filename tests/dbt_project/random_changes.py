@@ -299,17 +299,21 @@ class Changes:
         self.logins[login] = self.random.choice((login, f"{login}-{self.minute}"))
 
     def vanish(self) -> None:
-        """An object is deleted, or moves to another repository under another id."""
+        """An object is deleted, or moves to another repository under another id and number."""
         if not self.told:
             return
         dataset, table = self.random.choice(sorted(self.told))
         event = self.random.choice(self.told[dataset, table])
         self.minute += 1
-        gone = self.random.choice(("deleted", "transferred", "not_found"))
+        can_move = dataset == "raw_github" and event.external_id.startswith("I_")
+        reasons = ("deleted", "not_found", *(("transferred",) if can_move else ()))
+        gone = self.random.choice(reasons)
         self._add(dataset, table, event.external_id, {"reason": gone}, event.container, "delete")
-        if gone == "transferred" and table == "issues":
+        if gone == "transferred":
+            # A number is given once: the same in a repository would be the same issue.
+            moved = {**event.payload, "number": 1000 + self.minute}
             home = self.random.choice(REPOSITORIES)
-            self._add(dataset, table, f"{event.external_id}_moved", event.payload, home, "upsert")
+            self._tell(dataset, table, f"{event.external_id}_moved", moved, home)
 
     def list_containers(self) -> None:
         """Listings as they are now: privacy, default branch, names of people and labels."""

@@ -245,3 +245,27 @@ def test_payloads_that_no_model_can_read_are_told_and_stop_nothing(
         ("issue_events", "odd issue_events", "unreadable_field", '{"a":[1]}'),
         ("page_contents", "odd page_contents", "AttributeError", None),
     ]
+
+
+def test_a_linear_object_that_two_connections_know_is_one_document(
+    warehouse: Path, dbt: Dbt
+) -> None:
+    """Its project is known to one of them only."""
+    issue = {"id": "li-1", "number": 1, "title": "Calibrate", "project": {"id": "lp-1"}}
+    events = [
+        Event("li-1", issue, at(2), container="ENG"),
+        Event("li-1", issue, at(2), container="ENG", connection_id="second"),
+    ]
+    project = Event("lp-1", {"id": "lp-1", "name": "Gauges"}, at(1), container="tidewater")
+    raw = RawWarehouse(warehouse)
+    raw.load("raw_linear", {"issues": events, "projects": [project]})
+    dbt("seed")
+    dbt("run", "--select", "+documents")
+    found = read(
+        warehouse,
+        "select document_id, root_document_id from core.documents order by document_id",
+    )
+    assert found == [
+        ("linear:issue:li-1", "linear:project:lp-1"),
+        ("linear:project:lp-1", "linear:project:lp-1"),
+    ]

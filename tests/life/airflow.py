@@ -89,15 +89,14 @@ class Airflow:
 
         return self.until(ended, f"{dag_id} {run_id} to end", seconds)
 
-    def confirm_deletions(self) -> list[str]:
-        """Answer as somebody who knows that so much was deleted; returns what was asked."""
+    def confirm_deletions(self) -> None:
+        """Answer as somebody who knows that so much was deleted."""
         all_runs = "/dags/~/dagRuns/~/hitlDetails"
         asked = self.ask("GET", all_runs, params={"response_received": False})["hitl_details"]
         for question in asked:
             where = "/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/{map_index}"
             path = where.format(**question["task_instance"]) + "/hitlDetails"
             self.ask("PATCH", path, json={"chosen_options": [CONFIRM]})
-        return [question["body"] for question in asked]
 
     def wait_for_success(self, dag_id: str, since: datetime, *, live: bool = False) -> Json:
         """A run that began after a moment and succeeded; a live one is a scheduled one."""

@@ -92,7 +92,9 @@ class LinearTeam:
             return None
         # What becomes of an issue's documents is not documented.
         holders = {(row.get("issue") or {}).get("id") for row in self.store.collection("documents")}
-        issue = any_of(self.random, self.store.issues, lambda row: row["id"] not in holders) or {}
+        issue = any_of(self.random, self.store.issues, lambda row: row["id"] not in holders)
+        if issue is None:
+            return None
         self.store.delete("issues", issue["id"])
         return self._issue_done("delete issue", "remove", issue, marked=False)
 

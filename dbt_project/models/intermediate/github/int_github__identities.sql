@@ -141,31 +141,23 @@ signatures as (
     from wiki_pages
 ),
 
--- GitHub links a commit to the account that has verified its address. Which commit is
--- the evidence must not hang on when each was read.
+-- GitHub links a commit to the account that has verified its address. Of several accounts
+-- that had one in turn, the last one has it. Which of its commits is the evidence must not
+-- hang on when each was read.
 links as (
     select
         email,
         account_id,
         max_by(commit_key, (committed_at, commit_key)) as commit_key,
-        max(committed_at) as linked_at,
-        max(last_seen_at) as last_seen_at
+        max(committed_at) as linked_at
     from signatures
     where email is not null and account_id is not null
     group by email, account_id
-),
-
--- Of several accounts that had one address in turn, the last one has it.
-last_links as (
-    select
-        email,
-        max_by(
-            { 'account_id': account_id, 'commit_key': commit_key },
-            (last_seen_at, linked_at, account_id)
-        ) as link,
-        max_by(linked_at, (last_seen_at, linked_at, account_id)) as linked_at
-    from links
-    group by email
+    qualify
+        row_number() over (
+            partition by email
+            order by max(last_seen_at) desc, max(committed_at) desc, account_id desc
+        ) = 1
 ),
 
 signed as (
@@ -183,15 +175,16 @@ signed as (
 addresses as (
     select
         signed.*,
-        last_links.link,
-        last_links.linked_at,
+        links.account_id,
+        links.commit_key,
+        links.linked_at,
         regexp_extract(
             signed.email,
             '^(?:(\d+)\+)?([^+@]+)@users\.noreply\.github\.com$',
             ['account_number', 'login']
         ) as private_address
     from signed
-    left join last_links using (email)
+    left join links using (email)
 ),
 
 numbers as (
@@ -207,7 +200,7 @@ numbers as (
 link_addresses as (
     select
         addresses.*,
-        coalesce(addresses.link.account_id, numbers.account_id, accounts.account_id)
+        coalesce(addresses.account_id, numbers.account_id, accounts.account_id)
             as linked_account_id
     from addresses
     left join numbers
@@ -225,12 +218,12 @@ link_addresses as (
 
 account_addresses as (
     select
-        link.account_id as account_id,
+        account_id,
         max_by(signed_name, (linked_at, email)) as signed_name,
         max_by(if(private_address.login = '', email, null), (linked_at, email)) as email
     from addresses
-    where link is not null
-    group by link.account_id
+    where account_id is not null
+    group by account_id
 ),
 
 describe_identities as (
@@ -265,12 +258,12 @@ describe_identities as (
         email,
         'github:' || linked_account_id as linked_identity_id,
         case
-            when link is not null then 'linked_account'
+            when account_id is not null then 'linked_account'
             when linked_account_id is not null then 'github_noreply'
         end as link_rule,
-        if(link is null, email, link.commit_key) as link_evidence,
+        coalesce(commit_key, email) as link_evidence,
         true as is_address,
-        link is not null as is_email_verified,
+        account_id is not null as is_email_verified,
         first_seen_at,
         last_seen_at
     from link_addresses
