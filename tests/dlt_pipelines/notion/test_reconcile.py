@@ -103,7 +103,7 @@ def test_an_edit_in_the_minute_of_a_return_is_not_lost(synced, served):
     served.notion.restore(quiet, minute)
     installation.sync("notion")
     assert reasons(installation) == {}
-    edit = {"last_edited_time": f"{minute:%FT%T}.000Z", "icon": {"type": "emoji", "emoji": "🌊"}}
+    edit = {"last_edited_time": f"{minute:%FT%T}.000Z", "icon": {"type": "emoji", "emoji": "🧭"}}
     served.notion.pages.upsert(served.notion.pages.get(quiet) | edit)
     installation.sync("notion")
     assert stored(installation, "pages")[quiet]["icon"] == edit["icon"]
