@@ -2,8 +2,8 @@
 The rows of a relation that the model does not hold in this very form: all of them when it is
 built for the first time or in full. An incremental build compares every row with what was
 built before, so it needs no account of what may have changed, nor of when; what it saves is
-the making and writing of what stays. What `same` names is not compared, since it cannot
-change without a column that is.
+the making and writing of what stays. Of what `same` names it compares only whether there is
+anything: a text cannot change without its hash, which takes no text for an empty one.
 -#}
 {% macro different_rows(relation, key, same=[]) -%}
     {%- set columns = [] -%}
@@ -11,10 +11,9 @@ change without a column that is.
     {#- The linter knows no adapter. -#}
     {%- if is_incremental() and adapter is defined -%}
         {%- for column in adapter.get_columns_in_relation(this) -%}
-            {%- if column.name not in same -%}
-                {%- do columns.append(column.name) -%}
-                {%- do compared.append(relation ~ '.' ~ column.name) -%}
-            {%- endif -%}
+            {%- set test = ' is null' if column.name in same else '' -%}
+            {%- do columns.append(column.name ~ test) -%}
+            {%- do compared.append(relation ~ '.' ~ column.name ~ test) -%}
         {%- endfor -%}
     {%- endif -%}
     select {{ relation }}.*

@@ -110,6 +110,7 @@ def test_incremental_builds_equal_a_full_refresh(warehouse: Path, dbt: Dbt) -> N
                 page("p1", "Runbook", {"type": "workspace"}, 2),
                 page("p2", "Alarms", {"type": "block_id", "block_id": "b2"}, 2),
                 page("p3", "Broken", {"type": "page_id", "page_id": "p1"}, 2),
+                page("p4", "Empty", {"type": "page_id", "page_id": "p1"}, 2),
             ],
             "page_contents": [
                 contents("p1", [paragraph("b1", "Start here."), paragraph("b2", "Go on.")], 2),
@@ -154,7 +155,10 @@ def test_incremental_builds_equal_a_full_refresh(warehouse: Path, dbt: Dbt) -> N
         "raw_notion",
         {
             "pages": [page("p2", "Alarms", {"type": "page_id", "page_id": "p1"}, 3)],
-            "page_contents": [contents("p1", [paragraph("b1", "Begin here.")], 3)],
+            "page_contents": [
+                contents("p1", [paragraph("b1", "Begin here.")], 3),
+                contents("p4", [], 2),
+            ],
         },
     )
     dbt("run")
@@ -191,6 +195,7 @@ def test_incremental_builds_equal_a_full_refresh(warehouse: Path, dbt: Dbt) -> N
         ("Runbook", "Begin here.", None, "notion:page:p1"),
         ("Runbook/Alarms", None, "notion:page:p1", "notion:page:p1"),
         ("Runbook/Broken", None, "notion:page:p1", "notion:page:p1"),
+        ("Runbook/Empty", "", "notion:page:p1", "notion:page:p1"),
     ]
     assert read(
         warehouse,
