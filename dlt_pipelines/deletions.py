@@ -9,7 +9,7 @@ import dlt
 import pyarrow as pa
 from dlt.extract import DltResource
 
-from dlt_pipelines.http import PermanentError
+from dlt_pipelines.exceptions import PermanentError
 from dlt_pipelines.ledger import ResourceRun, SyncRun
 from dlt_pipelines.pipeline import EVENTS, Known, SyncRequest
 from dlt_pipelines.raw_event import to_tombstones

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
-from dlt_pipelines.http import TransientError
+from dlt_pipelines.exceptions import TransientError
 from dlt_pipelines.ledger import SyncRun, slug
 from dlt_pipelines.raw_event import WHOLE_LISTING
 

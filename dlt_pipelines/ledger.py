@@ -24,7 +24,8 @@ from uuid import uuid4
 import msgspec
 import pyarrow as pa
 
-from dlt_pipelines.http import HeadwaterError, Meter, redact
+from dlt_pipelines.exceptions import HeadwaterError, redact
+from dlt_pipelines.http import Meter
 
 Mode = Literal["incremental", "window", "full", "reconcile", "webhook"]
 Event = Literal["started", "extracted", "loaded", "failed", "interrupted"]

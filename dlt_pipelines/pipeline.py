@@ -30,12 +30,8 @@ from dlt.extract import DltResource, DltSource
 
 from dlt_pipelines import credentials, lanes, ledger, raw_event, visits
 from dlt_pipelines.destination import Warehouse
-from dlt_pipelines.http import (
-    HeadwaterError,
-    Meter,
-    PermanentError,
-    RetryPolicy,
-)
+from dlt_pipelines.exceptions import HeadwaterError, PermanentError
+from dlt_pipelines.http import Meter, RetryPolicy
 from dlt_pipelines.ledger import Ledger, Mode, SyncRun, Trigger
 from dlt_pipelines.webhook import Subject, Webhook
 

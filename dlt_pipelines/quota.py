@@ -21,7 +21,8 @@ import httpx
 import msgspec
 from filelock import FileLock
 
-from dlt_pipelines.http import Token, TransientError, server_time
+from dlt_pipelines.exceptions import TransientError
+from dlt_pipelines.http import Token, server_time
 
 # A tenth below what GitHub allows: 900 and 2,000 points a minute.
 POINTS_PER_MINUTE: Final = {"core": 810, "graphql": 1_800}

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from dlt_pipelines import credentials
-from dlt_pipelines.http import HeadwaterError, Meter
+from dlt_pipelines.exceptions import HeadwaterError
+from dlt_pipelines.http import Meter
 from dlt_pipelines.ledger import SyncRun, Trigger, slug
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from airflow.sdk.log import mask_secret
 from airflow.timetables.interval import DeltaDataIntervalTimetable
 
 from dlt_pipelines import SOURCES
-from dlt_pipelines.http import HeadwaterError, TransientError
+from dlt_pipelines.exceptions import HeadwaterError, TransientError
 from dlt_pipelines.ledger import Trigger
 from include import notify
 from include.settings import ROOT, GitHubSource, LinearSource, NotionSource, Settings

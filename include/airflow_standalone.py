@@ -14,7 +14,7 @@ from typing import Final
 from airflow.cli.commands.standalone_command import StandaloneCommand
 from airflow.configuration import write_default_airflow_configuration_if_needed
 
-from dlt_pipelines.http import PermanentError
+from dlt_pipelines.exceptions import PermanentError
 from include.airflow import prepare_database
 from include.console import print_error
 

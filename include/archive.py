@@ -21,7 +21,7 @@ import msgspec
 
 from dlt_pipelines import SOURCES
 from dlt_pipelines.destination import ARCHIVE, LIMITS
-from dlt_pipelines.http import PermanentError
+from dlt_pipelines.exceptions import PermanentError
 from dlt_pipelines.pipeline import LISTING
 from include import durable, warehouse
 from include.settings import Settings

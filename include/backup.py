@@ -23,7 +23,7 @@ import duckdb
 import msgspec
 
 from dlt_pipelines import lanes, pipeline
-from dlt_pipelines.http import PermanentError
+from dlt_pipelines.exceptions import PermanentError
 from include import archive, durable, warehouse
 from include.settings import Backups, ConfigError, Settings
 

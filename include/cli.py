@@ -21,7 +21,7 @@ from typing import Annotated, Any, Final
 import typer
 from rich.markup import escape
 
-from dlt_pipelines.http import HeadwaterError
+from dlt_pipelines.exceptions import HeadwaterError
 from dlt_pipelines.ledger import Mode
 from include import report, steps, upkeep
 from include.console import Json, clear_errors, err, out, print_error

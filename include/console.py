@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from dlt_pipelines.http import HeadwaterError
+from dlt_pipelines.exceptions import HeadwaterError
 from include import durable
 
 out = Console(highlight=False)

@@ -16,7 +16,7 @@ from typing import Any, Final
 import yaml
 
 from dlt_pipelines import SOURCES
-from dlt_pipelines.http import PermanentError
+from dlt_pipelines.exceptions import PermanentError
 from dlt_pipelines.ledger import slug
 from include.airflow_env import environment
 from include.sandbox import Sandbox, Workspace

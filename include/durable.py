@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
-from dlt_pipelines.http import PermanentError
+from dlt_pipelines.exceptions import PermanentError
 
 NO_SPACE: Final = "No space left on device"
 _CHUNK: Final = 1 << 20

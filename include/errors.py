@@ -17,7 +17,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from dlt_pipelines import pipeline
-from dlt_pipelines.http import HeadwaterError, PermanentError, redact
+from dlt_pipelines.exceptions import HeadwaterError, PermanentError, redact
 from dlt_pipelines.ledger import Trigger
 from include import steps, warehouse
 from include.settings import ConfigError, Settings

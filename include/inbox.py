@@ -26,7 +26,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from dlt_pipelines.http import AuthError, HeadwaterError
+from dlt_pipelines.exceptions import AuthError, HeadwaterError
 from dlt_pipelines.webhook import RefusedError, Webhook
 from include.settings import Settings
 from include.spool import Delivery, Spool

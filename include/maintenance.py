@@ -12,7 +12,7 @@ import msgspec
 
 from dlt_pipelines import lanes, pipeline
 from dlt_pipelines.deletions import MASS_DELETION
-from dlt_pipelines.http import AuthError, HeadwaterError
+from dlt_pipelines.exceptions import AuthError, HeadwaterError
 from dlt_pipelines.ledger import Trigger
 from include import steps, warehouse
 from include.settings import Settings

@@ -23,13 +23,8 @@ import httpx
 import msgspec
 from filelock import FileLock
 
-from dlt_pipelines.http import (
-    HeadwaterError,
-    PermanentError,
-    TransientError,
-    log_no_addresses,
-    redact,
-)
+from dlt_pipelines.exceptions import HeadwaterError, PermanentError, TransientError, redact
+from dlt_pipelines.http import log_no_addresses
 from include import durable, health
 from include.settings import ConfigError, Email, Settings
 

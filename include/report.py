@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from dlt_pipelines.http import PermanentError
+from dlt_pipelines.exceptions import PermanentError
 from include.settings import Settings
 
 _QUERIES: Final = {

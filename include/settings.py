@@ -28,7 +28,8 @@ from pydantic import (
 )
 
 from dlt_pipelines import SOURCES
-from dlt_pipelines.http import AuthError, HeadwaterError, RetryPolicy, redact, register_secret
+from dlt_pipelines.exceptions import AuthError, HeadwaterError, redact, register_secret
+from dlt_pipelines.http import RetryPolicy
 from dlt_pipelines.ledger import Mode
 from dlt_pipelines.pipeline import SourceType, Store, SyncRequest
 

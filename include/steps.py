@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from dlt_pipelines import SOURCES, lanes, pipeline, visits
-from dlt_pipelines.http import AuthError, HeadwaterError, PermanentError, redact
+from dlt_pipelines.exceptions import AuthError, HeadwaterError, PermanentError, redact
 from dlt_pipelines.ledger import Mode, SyncRun, Trigger
 from include import archive, builds, durable, warehouse
 from include.settings import ROOT, ConfigError, Settings

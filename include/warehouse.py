@@ -17,7 +17,7 @@ from uuid import uuid4
 import duckdb
 from filelock import FileLock, Timeout
 
-from dlt_pipelines.http import PermanentError, TransientError
+from dlt_pipelines.exceptions import PermanentError, TransientError
 from include import excerpt
 from include.excerpt import Scope
 from include.settings import Settings

@@ -21,7 +21,7 @@ import msgspec
 from filelock import FileLock, Timeout
 
 from dlt_pipelines import pipeline, webhook
-from dlt_pipelines.http import HeadwaterError, PermanentError
+from dlt_pipelines.exceptions import HeadwaterError, PermanentError
 from dlt_pipelines.lanes import AlreadyRunningError
 from dlt_pipelines.ledger import Trigger
 from dlt_pipelines.webhook import Place, Signed, Subject

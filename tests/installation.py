@@ -9,7 +9,8 @@ from typing import Any, Final
 import duckdb
 
 from dlt_pipelines import pipeline
-from dlt_pipelines.http import HeadwaterError, RetryPolicy
+from dlt_pipelines.exceptions import HeadwaterError
+from dlt_pipelines.http import RetryPolicy
 from include import steps
 from include.demo import sources_yml
 from include.sandbox import Exchange, Sandbox

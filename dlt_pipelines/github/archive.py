@@ -18,9 +18,10 @@ from typing import IO, Any, Final
 
 import stamina
 
+from dlt_pipelines.exceptions import TransientError
 from dlt_pipelines.github.blobs import git_hash, git_sha
 from dlt_pipelines.github.trees import SUBMODULE, SYMLINK, Entry, Tree
-from dlt_pipelines.http import Client, RetryPolicy, TransientError
+from dlt_pipelines.http import Client, RetryPolicy
 from dlt_pipelines.ledger import ResourceRun
 
 FOLDER: Final = "40000"

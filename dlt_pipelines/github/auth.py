@@ -21,7 +21,8 @@ from typing import Any, Final
 import jwt
 import msgspec
 
-from dlt_pipelines.http import AuthError, Client, Meter, RetryPolicy, Token, register_secret
+from dlt_pipelines.exceptions import AuthError, register_secret
+from dlt_pipelines.http import Client, Meter, RetryPolicy, Token
 from dlt_pipelines.pipeline import SyncRequest
 from dlt_pipelines.quota import Quotas
 

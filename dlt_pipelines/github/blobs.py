@@ -15,7 +15,7 @@ from uuid import uuid4
 
 import fsspec
 
-from dlt_pipelines.http import NotFoundError, PermanentError
+from dlt_pipelines.exceptions import NotFoundError, PermanentError
 
 if TYPE_CHECKING:
     from hashlib import _Hash as Hash

@@ -24,12 +24,12 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from dlt_pipelines.exceptions import NotFoundError
 from dlt_pipelines.github.archive import Archive, open_archive
 from dlt_pipelines.github.blobs import BlobStore, verify
 from dlt_pipelines.github.filters import ATTRIBUTES_FILE, Attributes, CodeFilter
 from dlt_pipelines.github.rest import Repository
 from dlt_pipelines.github.trees import EMPTY_TREES, Entry, Tree, Trees
-from dlt_pipelines.http import NotFoundError
 from dlt_pipelines.ledger import ResourceRun
 
 # Beyond this many new contents one archive is cheaper than a request for each.

@@ -16,6 +16,7 @@ import msgspec
 import pyarrow as pa
 from dlt.extract import DltResource
 
+from dlt_pipelines.exceptions import NotFoundError
 from dlt_pipelines.github.blobs import BlobStore
 from dlt_pipelines.github.code import (
     BlobEvent,
@@ -31,7 +32,6 @@ from dlt_pipelines.github.git import GitRemote
 from dlt_pipelines.github.listings import Listings
 from dlt_pipelines.github.rest import About, Repository, State, listed
 from dlt_pipelines.github.wiki import read_wiki
-from dlt_pipelines.http import NotFoundError
 from dlt_pipelines.ledger import ResourceRun, SyncRun
 from dlt_pipelines.pipeline import EVENTS, SyncRequest
 from dlt_pipelines.raw_event import ReadKeys, to_batches, to_tombstones

@@ -18,8 +18,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, Final
 
+from dlt_pipelines.exceptions import PermanentError
 from dlt_pipelines.github.git import GitRemote, require_sha
-from dlt_pipelines.http import PermanentError
 
 _FORMAT: Final = "--format=commit%x00%H%x00%cI"
 _CHUNK_BYTES: Final = 1 << 16

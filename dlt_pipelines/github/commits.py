@@ -13,10 +13,10 @@ from datetime import datetime
 import dlt
 import msgspec
 
+from dlt_pipelines.exceptions import NotFoundError, PermanentError
 from dlt_pipelines.github.code import Head
 from dlt_pipelines.github.probe import Facts
 from dlt_pipelines.github.rest import PER_PAGE, Params, Repository, State, to_text
-from dlt_pipelines.http import NotFoundError, PermanentError
 from dlt_pipelines.ledger import ResourceRun
 
 Window = tuple[datetime | None, datetime | None]

@@ -25,14 +25,9 @@ from urllib.parse import urlsplit
 
 import stamina
 
+from dlt_pipelines.exceptions import HeadwaterError, PermanentError, TransientError, register_secret
 from dlt_pipelines.github.git_errors import MovedError, classify_git
-from dlt_pipelines.http import (
-    HeadwaterError,
-    PermanentError,
-    RetryPolicy,
-    TransientError,
-    register_secret,
-)
+from dlt_pipelines.http import RetryPolicy
 
 # A whole history may take long; a connection that stands still is given up much earlier.
 TIMEOUT_SECONDS: Final = 3_600.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from dlt_pipelines.http import (
+from dlt_pipelines.exceptions import (
     AuthError,
     HeadwaterError,
     NotFoundError,

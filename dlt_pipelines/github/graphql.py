@@ -14,13 +14,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from dlt_pipelines.http import (
-    Client,
-    GraphQLProblem,
-    HeadwaterError,
-    PermanentError,
-    TransientError,
-)
+from dlt_pipelines.exceptions import HeadwaterError, PermanentError, TransientError
+from dlt_pipelines.http import Client, GraphQLProblem
 from dlt_pipelines.ledger import ResourceRun
 
 Json = dict[str, Any]

@@ -24,9 +24,10 @@ import dlt
 import msgspec
 from dlt.extract import DltResource
 
+from dlt_pipelines.exceptions import HeadwaterError, HiddenError
 from dlt_pipelines.github.graphql import GraphQL, Json, is_too_much
 from dlt_pipelines.github.rest import About, Params, State, listed, news
-from dlt_pipelines.http import GraphQLProblem, HeadwaterError, HiddenError
+from dlt_pipelines.http import GraphQLProblem
 from dlt_pipelines.ledger import ResourceRun, SyncRun
 from dlt_pipelines.pipeline import SyncRequest
 from dlt_pipelines.raw_event import ReadKeys

@@ -17,8 +17,8 @@ import msgspec
 import pyarrow as pa
 from dlt.extract import DltResource
 
+from dlt_pipelines.exceptions import HeadwaterError, NotFoundError
 from dlt_pipelines.github.graphql import MOST, GraphQL, Json
-from dlt_pipelines.http import HeadwaterError, NotFoundError
 from dlt_pipelines.ledger import ResourceRun, SyncRun
 from dlt_pipelines.pipeline import EVENTS, keep_newest
 from dlt_pipelines.raw_event import to_batches

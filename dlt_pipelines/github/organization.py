@@ -19,10 +19,11 @@ from typing import Any
 import msgspec
 from dlt.extract import DltResource
 
+from dlt_pipelines.exceptions import HiddenError, NotFoundError
 from dlt_pipelines.github.graphql import GraphQL, Json
 from dlt_pipelines.github.listings import node_keys
 from dlt_pipelines.github.rest import Repository, State, forget, listed, news
-from dlt_pipelines.http import Client, HiddenError, NotFoundError
+from dlt_pipelines.http import Client
 from dlt_pipelines.ledger import ResourceRun, SyncRun
 from dlt_pipelines.pipeline import SyncRequest
 

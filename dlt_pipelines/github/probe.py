@@ -15,9 +15,10 @@ from typing import Final
 
 import msgspec
 
+from dlt_pipelines.exceptions import HeadwaterError, TransientError
 from dlt_pipelines.github.code import Head
 from dlt_pipelines.github.graphql import MOST, document, endpoint
-from dlt_pipelines.http import Client, HeadwaterError, Meter, TransientError
+from dlt_pipelines.http import Client, Meter
 
 # Of these the number of objects is in every answer, by the resource's name.
 COUNTED: Final = (

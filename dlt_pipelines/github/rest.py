@@ -19,7 +19,8 @@ from dlt.extract import DltResource
 from httpx import URL
 
 from dlt_pipelines import deletions
-from dlt_pipelines.http import AuthError, Client, NotFoundError, Page, PermanentError
+from dlt_pipelines.exceptions import AuthError, NotFoundError, PermanentError
+from dlt_pipelines.http import Client, Page
 from dlt_pipelines.ledger import ResourceRun, SyncRun
 from dlt_pipelines.pipeline import EARLIEST, LISTING, SyncRequest
 from dlt_pipelines.raw_event import ReadKeys, to_batches, to_empty_listing

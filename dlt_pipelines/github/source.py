@@ -43,6 +43,7 @@ import msgspec
 import pyarrow as pa
 from dlt.extract import DltResource
 
+from dlt_pipelines.exceptions import PermanentError
 from dlt_pipelines.github import parts, webhook
 from dlt_pipelines.github.auth import API_HEADERS, tokens_of
 from dlt_pipelines.github.code_resources import code_resources
@@ -62,7 +63,7 @@ from dlt_pipelines.github.rest import (
     listing,
     refusable,
 )
-from dlt_pipelines.http import Client, Meter, PermanentError
+from dlt_pipelines.http import Client, Meter
 from dlt_pipelines.ledger import ResourceRun, SyncRun
 from dlt_pipelines.pipeline import (
     CURSOR,

@@ -12,9 +12,9 @@ from typing import Final
 
 import msgspec
 
+from dlt_pipelines.exceptions import NotFoundError, PermanentError
 from dlt_pipelines.github.filters import ATTRIBUTES_FILE
 from dlt_pipelines.github.rest import Repository
-from dlt_pipelines.http import NotFoundError, PermanentError
 from dlt_pipelines.ledger import ResourceRun
 
 SYMLINK: Final = "120000"

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Final
 
+from dlt_pipelines.exceptions import PermanentError
 from dlt_pipelines.github.commit_files import split_words, to_utc
 from dlt_pipelines.github.git import GitRemote
-from dlt_pipelines.http import PermanentError
 
 # The markups that GitHub renders in wikis.
 FORMATS: Final = {

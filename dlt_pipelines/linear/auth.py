@@ -22,15 +22,8 @@ from typing import Final
 import msgspec
 from filelock import FileLock
 
-from dlt_pipelines.http import (
-    AuthError,
-    Client,
-    Meter,
-    PermanentError,
-    RetryPolicy,
-    Token,
-    register_secret,
-)
+from dlt_pipelines.exceptions import AuthError, PermanentError, register_secret
+from dlt_pipelines.http import Client, Meter, RetryPolicy, Token
 from dlt_pipelines.pipeline import SyncRequest
 from dlt_pipelines.quota import LINEAR_BUDGETS, Quotas
 

@@ -16,7 +16,8 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from dlt_pipelines.http import Client, HeadwaterError, PermanentError
+from dlt_pipelines.exceptions import HeadwaterError, PermanentError
+from dlt_pipelines.http import Client
 from dlt_pipelines.ledger import ResourceRun
 from dlt_pipelines.linear.complexity import LARGEST_PAGE, is_off, plan_of
 

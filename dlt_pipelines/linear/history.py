@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from dlt.extract import DltResource
 
-from dlt_pipelines.http import NotFoundError
+from dlt_pipelines.exceptions import NotFoundError
 from dlt_pipelines.ledger import ResourceRun, SyncRun
 from dlt_pipelines.linear.graphql import Connection, Workspace, query_text
 from dlt_pipelines.pipeline import EVENTS, keep_newest

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
-from dlt_pipelines.http import PermanentError
+from dlt_pipelines.exceptions import PermanentError
 from dlt_pipelines.ledger import ResourceRun
 from dlt_pipelines.linear.graphql import PageInfo, Workspace
 from dlt_pipelines.pipeline import SyncRequest

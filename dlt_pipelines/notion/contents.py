@@ -15,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-from dlt_pipelines.http import AuthError, NotFoundError, PermanentError
+from dlt_pipelines.exceptions import AuthError, NotFoundError, PermanentError
 from dlt_pipelines.ledger import ResourceRun, SyncRun
 from dlt_pipelines.notion.files import files_of_blocks, files_of_comment
 from dlt_pipelines.notion.rest import SEPARATE_PAGES, Json, Workspace

@@ -14,7 +14,7 @@ from datetime import datetime
 import msgspec
 
 from dlt_pipelines.deletions import Reason
-from dlt_pipelines.http import PermanentError
+from dlt_pipelines.exceptions import PermanentError
 from dlt_pipelines.ledger import SyncRun
 from dlt_pipelines.notion.files import files_of_object
 from dlt_pipelines.notion.memory import Memory, content_mark

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from dlt_pipelines.http import AuthError
+from dlt_pipelines.exceptions import AuthError
 from dlt_pipelines.ledger import ResourceRun
 from dlt_pipelines.notion.memory import Memory
 from dlt_pipelines.notion.rest import Workspace

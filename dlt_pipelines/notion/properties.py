@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from dlt_pipelines.http import NotFoundError
+from dlt_pipelines.exceptions import NotFoundError
 from dlt_pipelines.ledger import ResourceRun
 from dlt_pipelines.notion.rest import Json, Workspace
 

@@ -20,7 +20,7 @@ from dlt.extract import DltResource
 
 from dlt_pipelines import deletions
 from dlt_pipelines.deletions import Gone, Reason
-from dlt_pipelines.http import NotFoundError
+from dlt_pipelines.exceptions import NotFoundError
 from dlt_pipelines.ledger import ResourceRun, SyncRun
 from dlt_pipelines.notion.memory import Memory
 from dlt_pipelines.notion.rest import Workspace, read_keys

@@ -14,7 +14,8 @@ from typing import Any, Final
 import msgspec
 
 from dlt_pipelines.deletions import Reason
-from dlt_pipelines.http import Client, NotFoundError, PermanentError
+from dlt_pipelines.exceptions import NotFoundError, PermanentError
+from dlt_pipelines.http import Client
 from dlt_pipelines.ledger import ResourceRun
 from dlt_pipelines.notion.payloads import without_signatures
 

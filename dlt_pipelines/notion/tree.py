@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from dlt_pipelines.http import NotFoundError
+from dlt_pipelines.exceptions import NotFoundError
 from dlt_pipelines.ledger import ResourceRun
 from dlt_pipelines.notion.rest import Workspace
 from dlt_pipelines.notion.rich_text import plain_text

@@ -23,7 +23,7 @@ import msgspec
 import pyarrow as pa
 
 from dlt_pipelines.deletions import Reason
-from dlt_pipelines.http import NotFoundError
+from dlt_pipelines.exceptions import NotFoundError
 from dlt_pipelines.ledger import SyncRun
 from dlt_pipelines.notion.contents import Child, Contents
 from dlt_pipelines.notion.databases import Databases

@@ -25,7 +25,7 @@ import pyarrow as pa
 from dlt.extract import DltResource
 
 from dlt_pipelines.deletions import Reason
-from dlt_pipelines.http import NotFoundError
+from dlt_pipelines.exceptions import NotFoundError
 from dlt_pipelines.ledger import SyncRun
 from dlt_pipelines.notion.contents import Contents
 from dlt_pipelines.notion.files import files_of_comment, files_of_object

@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from dlt_pipelines.http import PermanentError
+from dlt_pipelines.exceptions import PermanentError
 from include import builds, steps
 from include.settings import Settings
 from tests.dbt_project.conftest import read

@@ -15,7 +15,7 @@ import duckdb
 import pytest
 from typer.testing import CliRunner
 
-from dlt_pipelines.http import PermanentError
+from dlt_pipelines.exceptions import PermanentError
 from include import cli, excerpt, warehouse
 from include.settings import ConfigError, Settings
 from tests.dbt_project import small_world

@@ -9,18 +9,16 @@ from typing import Any
 
 import pytest
 
-from dlt_pipelines.http import (
+from dlt_pipelines.exceptions import (
     AuthError,
-    Client,
     HeadwaterError,
-    Meter,
     NotFoundError,
     PermanentError,
-    RetryPolicy,
     TransientError,
     redact,
     register_secret,
 )
+from dlt_pipelines.http import Client, Meter, RetryPolicy
 from include.sandbox.faults import Fault
 from include.settings import SANDBOX_TOKEN
 from tests.installation import QUICK

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from dlt_pipelines.http import AuthError, PermanentError
+from dlt_pipelines.exceptions import AuthError, PermanentError
 from dlt_pipelines.ledger import Ledger, SyncRun, Trigger, read_rows, slug, to_table
 
 REPO = "tidewater-labs/gauge"

@@ -13,7 +13,7 @@ import pytest
 from filelock import FileLock
 
 from dlt_pipelines import SOURCES, lanes, ledger, pipeline
-from dlt_pipelines.http import PermanentError, TransientError
+from dlt_pipelines.exceptions import PermanentError, TransientError
 from dlt_pipelines.ledger import SyncRun, Trigger
 from include import steps, warehouse
 from include.sandbox import Sandbox

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from dlt_pipelines import quota
-from dlt_pipelines.http import TransientError
+from dlt_pipelines.exceptions import TransientError
 from dlt_pipelines.quota import Quotas
 
 

@@ -15,7 +15,7 @@ from unittest.mock import patch
 
 import duckdb
 
-from dlt_pipelines.http import HeadwaterError
+from dlt_pipelines.exceptions import HeadwaterError
 from include import steps, warehouse
 from include.sandbox import Sandbox, Workspace
 from include.settings import Settings

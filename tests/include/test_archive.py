@@ -14,7 +14,7 @@ import duckdb
 import pytest
 from typer.testing import CliRunner
 
-from dlt_pipelines.http import PermanentError
+from dlt_pipelines.exceptions import PermanentError
 from include import archive, backup, cli, durable, steps, warehouse
 from include.sandbox import Workspace
 from include.settings import ConfigError, Settings, load_sources

@@ -12,7 +12,7 @@ import pytest
 from filelock import FileLock
 from typer.testing import CliRunner
 
-from dlt_pipelines.http import PermanentError, TransientError
+from dlt_pipelines.exceptions import PermanentError, TransientError
 from include import backup, cli, durable, steps, warehouse
 from include.sandbox import Sandbox, Workspace
 from include.settings import ConfigError

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from dlt_pipelines import pipeline
-from dlt_pipelines.http import PermanentError
+from dlt_pipelines.exceptions import PermanentError
 from include import cli, errors, steps, warehouse
 from include.sandbox.faults import Fault
 from tests.workspaces import REPO, gauge, issue, label

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from filelock import FileLock
 
-from dlt_pipelines.http import TransientError
+from dlt_pipelines.exceptions import TransientError
 from dlt_pipelines.ledger import Trigger
 from include import maintenance
 from tests.workspaces import REPO, gauge, issue, label

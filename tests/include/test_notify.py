@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from dlt_pipelines.http import HeadwaterError, register_secret
+from dlt_pipelines.exceptions import HeadwaterError, register_secret
 from include import notify
 from include.settings import ConfigError, Settings
 

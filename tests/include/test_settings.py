@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from dlt_pipelines.http import AuthError
+from dlt_pipelines.exceptions import AuthError
 from include.settings import ROOT, ConfigError, Settings, load_sources
 
 GOOD = """\

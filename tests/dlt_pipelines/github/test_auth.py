@@ -10,8 +10,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from dlt_pipelines.exceptions import AuthError, redact
 from dlt_pipelines.github import auth
-from dlt_pipelines.http import AuthError, redact
 from include.sandbox import Limits
 from include.sandbox.workspace import App
 from include.settings import Settings

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dlt_pipelines.exceptions import NotFoundError, PermanentError
 from dlt_pipelines.github.blobs import INLINE_BYTES, BlobStore, git_sha
-from dlt_pipelines.http import NotFoundError, PermanentError
 from tests.repositories import GitRepository
 
 

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from dlt_pipelines.exceptions import PermanentError, TransientError
 from dlt_pipelines.github import archive, code
 from dlt_pipelines.github.blobs import BlobStore, git_sha
 from dlt_pipelines.github.code import BlobEvent, FileEvent, Head, find_renames, read_code
 from dlt_pipelines.github.filters import CodeFilter
 from dlt_pipelines.github.rest import Repository
 from dlt_pipelines.github.trees import Entry, Trees
-from dlt_pipelines.http import PermanentError, TransientError
 from include.sandbox import Limits
 from include.sandbox.faults import Fault
 from tests.repositories import GitRepository

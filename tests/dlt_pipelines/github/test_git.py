@@ -17,10 +17,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from dlt_pipelines.exceptions import AuthError, NotFoundError, PermanentError, TransientError
 from dlt_pipelines.github.commit_files import read_commit_files, to_commit_files
 from dlt_pipelines.github.git import GitRemote
 from dlt_pipelines.github.wiki import read_wiki, to_title
-from dlt_pipelines.http import AuthError, NotFoundError, PermanentError, TransientError
 from include.sandbox.faults import Fault
 from include.settings import SANDBOX_TOKEN
 from tests.installation import QUICK

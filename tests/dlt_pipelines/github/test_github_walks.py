@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 
+from dlt_pipelines.exceptions import NotFoundError, PermanentError
 from dlt_pipelines.github.code import Head
 from dlt_pipelines.github.commits import Heads, commits_within, walk_commits
 from dlt_pipelines.github.rest import Repository, to_text
-from dlt_pipelines.http import NotFoundError, PermanentError
 from dlt_pipelines.pipeline import EARLIEST
 from include.sandbox import Exchange
 from include.sandbox.faults import Fault

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from dlt_pipelines.http import AuthError, Client, Meter, TransientError
+from dlt_pipelines.exceptions import AuthError, TransientError
+from dlt_pipelines.http import Client, Meter
 from dlt_pipelines.linear.auth import tokens_of
 from dlt_pipelines.linear.graphql import query_text
 from include.sandbox import Limits

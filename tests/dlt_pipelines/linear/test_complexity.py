@@ -7,7 +7,7 @@ import logging
 
 import pytest
 
-from dlt_pipelines.http import PermanentError
+from dlt_pipelines.exceptions import PermanentError
 from dlt_pipelines.linear.complexity import POINTS_PER_QUERY, is_off, plan_of
 from dlt_pipelines.linear.graphql import query_text
 from dlt_pipelines.linear.source import LINEAR

@@ -10,7 +10,7 @@ from importlib.resources import files
 import pytest
 from graphql import build_schema, parse, validate
 
-from dlt_pipelines.http import PermanentError
+from dlt_pipelines.exceptions import PermanentError
 from dlt_pipelines.linear.complexity import plan_of
 from dlt_pipelines.linear.graphql import NESTED, query_text
 from dlt_pipelines.linear.reconcile import census_text
