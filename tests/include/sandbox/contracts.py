@@ -452,3 +452,10 @@ def validator(file: str, schema: str) -> Any:
     if schema != "null":
         document = {**json.loads(schema), "definitions": document["definitions"]}
     return Draft7Validator(document)
+
+
+def judge_rows(provider: str, path: str, document: Any, query: str = "") -> None:
+    """Judge rows as if the provider had answered with them."""
+    request = json.dumps({"query": query}).encode() if query else b""
+    body = json.dumps(document).encode()
+    validate_response(provider, "POST" if query else "GET", path, 200, body, request)

@@ -11,7 +11,7 @@ import pytest
 
 from include.sandbox import Workspace
 from include.sandbox.git import GitCheckout
-from tests.include.sandbox.test_demo_workspace import (
+from tests.include.sandbox.demo_rows import (
     DEMO,
     GAUGE,
     ORGANIZATION,

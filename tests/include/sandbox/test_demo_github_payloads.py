@@ -9,17 +9,16 @@ from githubkit_schemas.latest import models
 from graphql import FragmentDefinitionNode, parse
 from pydantic import TypeAdapter
 
-from tests.include.sandbox import contracts
-from tests.include.sandbox.test_demo_github import organization
-from tests.include.sandbox.test_demo_workspace import (
+from tests.include.sandbox.contracts import judge_rows, require_contracts
+from tests.include.sandbox.demo_rows import (
     GAUGE,
     ORGANIZATION,
     ROOT,
     by,
     gauge,
-    judge,
     rows,
 )
+from tests.include.sandbox.test_demo_github import organization
 
 WITH_NODE_ID = (
     "releases",
@@ -44,17 +43,17 @@ def test_ids_are_unique_across_kinds() -> None:
     assert len(set(ids)) == len(ids)
 
 
-@contracts.require_contracts
+@require_contracts
 def test_rest_payloads_are_valid() -> None:
     path = "/repos/tidewater-labs/gauge"
     runs, jobs = gauge("workflow_runs"), gauge("workflow_jobs")
-    judge("github", f"{path}/releases", gauge("releases"))
-    judge("github", f"{path}/collaborators", gauge("collaborators"))
-    judge("github", f"{path}/deployments", gauge("deployments"))
-    judge("github", f"{path}/actions/runs", {"total_count": len(runs), "workflow_runs": runs})
-    judge("github", f"{path}/actions/runs/1/jobs", {"total_count": len(jobs), "jobs": jobs})
-    judge("github", "/orgs/tidewater-labs", organization())
-    judge("github", "/orgs/tidewater-labs/members", rows(f"{ORGANIZATION}/members"))
+    judge_rows("github", f"{path}/releases", gauge("releases"))
+    judge_rows("github", f"{path}/collaborators", gauge("collaborators"))
+    judge_rows("github", f"{path}/deployments", gauge("deployments"))
+    judge_rows("github", f"{path}/actions/runs", {"total_count": len(runs), "workflow_runs": runs})
+    judge_rows("github", f"{path}/actions/runs/1/jobs", {"total_count": len(jobs), "jobs": jobs})
+    judge_rows("github", "/orgs/tidewater-labs", organization())
+    judge_rows("github", "/orgs/tidewater-labs/members", rows(f"{ORGANIZATION}/members"))
 
 
 @pytest.mark.parametrize(
