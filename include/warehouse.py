@@ -144,6 +144,8 @@ def connect(settings: Settings) -> duckdb.DuckDBPyConnection:
             code="warehouse_locked",
         ) from None
     db.execute("set timezone = 'UTC'")
+    # DuckDB takes what runs by `python -c` for a person, and draws bars between what it prints.
+    db.execute("set enable_progress_bar = false")
     db.execute(f"set global file_search_path = {_text(settings.data)}")
     return db
 

@@ -35,6 +35,7 @@ ACCOUNTS = ("ops.sync_history", "ops.sync_logs", "ops.sync_state")
 OURS = (
     *("observed_at", "loaded_at", "_dlt_load_id", "last_load_id"),
     *("first_seen_at", "last_seen_at", "last_synced_at", "last_succeeded_at", "first_used_at"),
+    *("age_days", "age_group"),  # As of when we last looked.
 )
 
 # That a load failed stays told after a later one has mended it.

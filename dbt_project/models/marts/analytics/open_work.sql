@@ -146,7 +146,7 @@ measure_ages as (
         people.role,
         people.person,
         people.contact_id,
-        date_diff(
+        date_sub(
             'hour',
             documents.source_created_at,
             coalesce(sync_times.observed_at, documents.last_seen_at)
