@@ -141,9 +141,9 @@ signatures as (
     from wiki_pages
 ),
 
--- GitHub links a commit to the account that has verified its address. Of several accounts
--- that had one in turn, the last one has it. Which of its commits is the evidence must not
--- hang on when each was read.
+-- GitHub links a commit to the account that has verified its address. Of several
+-- accounts that had one in turn, the last one has it. Which of its commits is the
+-- evidence must not hang on when each was read.
 links as (
     select
         email,
