@@ -1,4 +1,4 @@
-"""What Airflow is told of Headwater: an application to mount, and two pages for the menu.
+"""What Airflow is told of Headwater: an app to mount, who waits for whom, two pages for the menu.
 
 Every process of Airflow loads plugins, each task's too. So nothing heavy is imported, and no
 configuration read, before the API server is asked for a page or given a delivery.
@@ -10,6 +10,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow.plugins_manager import AirflowPlugin
+
+from include.airflow_sqlite import OneByOne
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -45,6 +47,9 @@ class HeadwaterPlugin(AirflowPlugin):  # type: ignore[misc]
 
     name = "headwater"
     fastapi_apps: Final = [{"app": serve, "url_prefix": PREFIX, "name": "headwater"}]
+    fastapi_root_middlewares: Final = [
+        {"middleware": OneByOne, "kwargs": {"apart": PREFIX}, "name": "one by one"}
+    ]
     external_views: Final = [
         _view("Sync health", "health", "sync-health"),
         _view("Models", "models", "models"),

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -332,6 +333,19 @@ def test_a_backfill_is_also_started_by_the_api_and_by_the_command_line(airflow: 
         assert [
             (run["run_type"], *airflow.interval(run), run["conf"]) for run in airflow.runs(dag_id)
         ] == [("backfill", day(number), day(number + 1), conf) for number in (1, 2)]
+
+
+def test_changes_that_come_at_once_are_all_made(airflow: Airflow) -> None:
+    def change(number: int) -> int:
+        if number % 2:
+            path, asked = "/api/v2/dags/ingest_cli", {"is_paused": True}
+            return airflow.client.patch(path, json=asked).status_code
+        asked = {"dag_run_id": f"at-once-{number}", "logical_date": None}
+        return airflow.client.post("/api/v2/dags/ingest_cli/dagRuns", json=asked).status_code
+
+    with ThreadPoolExecutor(8) as threads:
+        assert list(threads.map(change, range(60))) == [200] * 60
+    assert len([run for run in airflow.runs("ingest_cli") if "at-once" in run["dag_run_id"]]) == 30
 
 
 def test_what_started_airflow_ends_and_says_why_once_a_part_of_it_has_died(
