@@ -95,6 +95,20 @@ DELIVERIES: Final = pa.schema(
         pa.field("occurred_at", _UTC_TIME, False),
     ]
 )
+# What sources.yml says of a connection, and once said.
+SOURCES: Final = pa.schema(
+    [
+        *(pa.field(name, pa.string(), False) for name in ("connection_id", "source_type")),
+        pa.field("stores", pa.string(), False),
+        pa.field("sync_frequency_minutes", pa.int64(), False),
+        pa.field("is_enabled", pa.bool_(), False),
+        *(pa.field(name, pa.string(), False) for name in ("content_visibility", "owner")),
+        pa.field("base_url", pa.string()),
+        *(pa.field(name, pa.string(), False) for name in ("secret_name", "containers")),
+        pa.field("is_configured", pa.bool_(), False),
+        pa.field("observed_at", _UTC_TIME, False),
+    ]
+)
 TABLES: Final = {
     "sync_events": SYNC_EVENTS,
     "dead_letters": DEAD_LETTERS,

@@ -485,28 +485,10 @@ def load_ledger(
         for name, schema in ledger.TABLES.items()
     ]
     upsert = {"disposition": "merge", "strategy": "upsert"}
-    rows = pa.Table.from_pylist(changed, schema=SOURCES_SCHEMA)
+    rows = pa.Table.from_pylist(changed, schema=ledger.SOURCES)
     strategy = {"primary_key": "connection_id", "write_disposition": upsert}
     _run_once("headwater", "headwater", [*tables, _table("sources", rows, strategy)], store, db)
     store.ledger.forget(paths)
-
-
-SOURCES_SCHEMA: Final = pa.schema(
-    [
-        pa.field("connection_id", pa.string(), False),
-        pa.field("source_type", pa.string(), False),
-        pa.field("stores", pa.string(), False),
-        pa.field("sync_frequency_minutes", pa.int64(), False),
-        pa.field("is_enabled", pa.bool_(), False),
-        pa.field("content_visibility", pa.string(), False),
-        pa.field("owner", pa.string(), False),
-        pa.field("base_url", pa.string()),
-        pa.field("secret_name", pa.string(), False),
-        pa.field("containers", pa.string(), False),
-        pa.field("is_configured", pa.bool_(), False),
-        pa.field("observed_at", pa.timestamp("us", "UTC"), False),
-    ]
-)
 
 
 def _extract_package(
@@ -628,7 +610,7 @@ def _recorded_sources(db: duckdb.DuckDBPyConnection) -> dict[str, dict[str, Any]
     ).fetchone()
     if not exists or not exists[0]:
         return None
-    names = ", ".join(SOURCES_SCHEMA.names)
+    names = ", ".join(ledger.SOURCES.names)
     rows = db.execute(f"select {names} from raw_headwater.sources").to_arrow_table().to_pylist()
     return {row["connection_id"]: row for row in rows}
 

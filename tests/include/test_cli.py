@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from dlt_pipelines import SOURCES
 from include import cli, steps, warehouse
 from include.console import clear_errors
 from include.sandbox.faults import Fault
-from include.settings import ConfigError
+from include.settings import ROOT, ConfigError
 from tests.installation import Installation
 from tests.workspaces import (
     REPO,
@@ -294,6 +296,21 @@ def test_the_warehouse_is_written_by_one_process_at_a_time(installed):
     ):
         pass
     assert caught.value.code == "warehouse_locked"
+
+
+def test_no_query_draws_a_bar_between_what_a_program_prints(tmp_path):
+    program = f"""
+from pathlib import Path
+from include import warehouse
+from include.settings import Settings
+with warehouse.writer(Settings(Path({str(tmp_path)!r}))) as db:
+    db.execute("select count(*) from range(300_000_000) as r(n) where hash(n) % 3 = 0").fetchall()
+print("done")
+"""
+    told = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert told.stdout == "done\n"
 
 
 def test_a_full_disk_is_one_line_even_behind_another_error(capsys):

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from dlt_pipelines.notion.memory import Memory
+from include.sandbox import Fault
 from tests.dlt_pipelines.notion.conftest import paths, stored, text_block
 from tests.dlt_pipelines.notion.test_discovery import a_day_later
 from tests.workspaces import (
@@ -129,6 +130,21 @@ def test_a_data_source_that_is_no_longer_shared_is_missed_at_once(synced, served
     served.notion.share(uuid("Decisions"))
     installation.sync("notion")
     assert reasons(installation, "data_sources") == {}
+
+
+@pytest.mark.parametrize("mode", ["incremental", "reconcile"])
+def test_a_data_source_that_cannot_be_read_is_not_taken_for_trashed(synced, served, mode):
+    installation = synced(served)
+    hidden = uuid("Decisions")
+    served.notion.unlist(hidden)
+    path = f"/data_sources/{hidden}$"
+    installation.sandbox.faults.add(
+        Fault(kind="replace", method="GET", path=path, key="last_edited_time", value=7, times=None)
+    )
+    installation.sync("notion", mode=mode)
+    assert (reasons(installation, "data_sources"), reasons(installation)) == ({}, {})
+    aside = installation.column("select resource from raw_headwater.dead_letters")
+    assert aside == (["data_sources"] if mode == "incremental" else [])
 
 
 def test_comments_that_were_deleted_or_resolved_are_found(synced, served):
