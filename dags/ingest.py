@@ -22,7 +22,7 @@ from airflow.sdk import DAG, TriggerRule, dag, get_current_context, task
 
 from include import airflow as wiring
 from include import steps
-from include.settings import GitHubSource, LinearSource, NotionSource
+from include.sources_file import GitHubSource, LinearSource, NotionSource
 
 
 def ingest(source: GitHubSource | LinearSource | NotionSource) -> DAG:

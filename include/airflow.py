@@ -26,7 +26,8 @@ from dlt_pipelines import SOURCES
 from dlt_pipelines.exceptions import HeadwaterError, TransientError
 from dlt_pipelines.ledger import Trigger
 from include import notify
-from include.settings import ROOT, GitHubSource, LinearSource, NotionSource, Settings
+from include.settings import ROOT, Settings
+from include.sources_file import GitHubSource, LinearSource, NotionSource
 
 WAREHOUSE_POOL: Final = "warehouse"
 API_SLOTS: Final = 2

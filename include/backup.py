@@ -25,7 +25,8 @@ import msgspec
 from dlt_pipelines import lanes, pipeline
 from dlt_pipelines.exceptions import PermanentError
 from include import archive, durable, warehouse
-from include.settings import Backups, ConfigError, Settings
+from include.settings import Settings
+from include.sources_file import Backups, ConfigError
 
 FILE: Final = "warehouse.duckdb"
 MANIFEST: Final = "manifest.json"

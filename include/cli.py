@@ -25,7 +25,8 @@ from dlt_pipelines.exceptions import HeadwaterError
 from dlt_pipelines.ledger import Mode
 from include import report, steps, upkeep
 from include.console import Json, clear_errors, err, out, print_error
-from include.settings import ROOT, ConfigError, Settings
+from include.settings import ROOT, Settings
+from include.sources_file import ConfigError
 
 app = typer.Typer(
     help="A team's GitHub, Linear and Notion in one DuckDB file.",

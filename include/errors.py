@@ -20,7 +20,8 @@ from dlt_pipelines import pipeline
 from dlt_pipelines.exceptions import HeadwaterError, PermanentError, redact
 from dlt_pipelines.ledger import Trigger
 from include import steps, warehouse
-from include.settings import ConfigError, Settings
+from include.settings import Settings
+from include.sources_file import ConfigError
 
 # What has failed so often is only tried again when it is named.
 MAX_REPLAYS: Final = 5

@@ -13,7 +13,8 @@ from starlette.routing import Mount
 
 from include import webhooks
 from include.inbox import Inbox
-from include.settings import ConfigError, Settings
+from include.settings import Settings
+from include.sources_file import ConfigError
 from include.spool import Spool
 
 Say = Callable[[str], None]

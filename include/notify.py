@@ -26,7 +26,8 @@ from filelock import FileLock
 from dlt_pipelines.exceptions import HeadwaterError, PermanentError, TransientError, redact
 from dlt_pipelines.http import log_no_addresses
 from include import durable, health
-from include.settings import ConfigError, Email, Settings
+from include.settings import Settings
+from include.sources_file import ConfigError, Email
 
 SECONDS: Final = 15
 LINES: Final = 20

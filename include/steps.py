@@ -23,7 +23,8 @@ from dlt_pipelines import SOURCES, lanes, pipeline, visits
 from dlt_pipelines.exceptions import AuthError, HeadwaterError, PermanentError, redact
 from dlt_pipelines.ledger import Mode, SyncRun, Trigger
 from include import archive, builds, durable, warehouse
-from include.settings import ROOT, ConfigError, Settings
+from include.settings import ROOT, Settings
+from include.sources_file import ConfigError
 
 DBT_PROJECT: Final = ROOT / "dbt_project"
 # Lines of dbt that say nothing new: two per test that passes, one more per model.

@@ -26,7 +26,8 @@ from dlt_pipelines.lanes import AlreadyRunningError
 from dlt_pipelines.ledger import Trigger
 from dlt_pipelines.webhook import Place, Signed, Subject
 from include import steps, warehouse
-from include.settings import ConfigError, Settings
+from include.settings import Settings
+from include.sources_file import ConfigError
 from include.spool import Delivery, Spool, State, Watch
 
 ATTEMPTS: Final = 5

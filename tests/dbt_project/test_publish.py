@@ -17,7 +17,8 @@ from typer.testing import CliRunner
 
 from dlt_pipelines.exceptions import PermanentError
 from include import cli, excerpt, warehouse
-from include.settings import ConfigError, Settings
+from include.settings import Settings
+from include.sources_file import ConfigError
 from tests.dbt_project import small_world
 from tests.dbt_project.conftest import read
 from tests.dbt_project.github_payloads import ATTIC, GAUGE

@@ -15,9 +15,10 @@ import pytest
 from typer.testing import CliRunner
 
 from dlt_pipelines.exceptions import PermanentError
-from include import archive, backup, cli, durable, steps, warehouse
+from include import archive, backup, cli, durable, sources_file, steps, warehouse
 from include.sandbox import Workspace
-from include.settings import ConfigError, Settings, load_sources
+from include.settings import Settings
+from include.sources_file import ConfigError
 from tests.installation import Installation
 from tests.processes import killed_at
 from tests.workspaces import (
@@ -221,7 +222,7 @@ def test_times_are_configured_per_table(filled):
     file.write_text(text.replace("raw_events_days: 3000", "tables: {raw_github.isues: 3}"))
     line = 1 + file.read_text().splitlines().index("retention: {tables: {raw_github.isues: 3}}")
     with pytest.raises(ConfigError, match=rf":{line}: .*'raw_github.isues' is no raw table"):
-        load_sources(file)
+        sources_file.load(file)
 
 
 def test_a_killed_run_loses_nothing_and_doubles_nothing(filled, tmp_path):

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from dlt_pipelines.exceptions import PermanentError, TransientError
 from include import backup, cli, durable, steps, warehouse
 from include.sandbox import Sandbox, Workspace
-from include.settings import ConfigError
+from include.sources_file import ConfigError
 from tests.installation import Installation
 from tests.workspaces import (
     REPO,

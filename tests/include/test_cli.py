@@ -17,7 +17,8 @@ from dlt_pipelines import SOURCES
 from include import cli, steps, warehouse
 from include.console import clear_errors
 from include.sandbox.faults import Fault
-from include.settings import ROOT, ConfigError
+from include.settings import ROOT
+from include.sources_file import ConfigError
 from tests.installation import Installation
 from tests.workspaces import (
     REPO,

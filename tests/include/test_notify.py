@@ -22,7 +22,8 @@ from cryptography.x509.oid import NameOID
 
 from dlt_pipelines.exceptions import HeadwaterError, register_secret
 from include import notify
-from include.settings import ConfigError, Settings
+from include.settings import Settings
+from include.sources_file import ConfigError
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 PATH = "/services/T0001/B0001/s3cretpath"

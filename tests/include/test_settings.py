@@ -8,7 +8,9 @@ from datetime import UTC, datetime
 import pytest
 
 from dlt_pipelines.exceptions import AuthError
-from include.settings import ROOT, ConfigError, Settings, load_sources
+from include import sources_file
+from include.settings import ROOT, Settings
+from include.sources_file import ConfigError
 
 GOOD = """\
 sources:
@@ -196,7 +198,7 @@ def test_each_mistake_names_file_line_and_remedy_and_shows_no_secret(file, name)
     assert good in GOOD
     file.write_text(GOOD.replace(good, bad))
     with pytest.raises(ConfigError) as caught:
-        load_sources(file)
+        sources_file.load(file)
     message = str(caught.value)
     assert message.startswith(f"{file}:{line}: ")
     assert what in message
@@ -213,7 +215,7 @@ def test_a_store_that_cannot_be_a_file_of_its_own_is_refused(file, store):
         GOOD.replace("    owner: tidewater\n", f"    owner: t\n    stores: [{store!r}]\n")
     )
     with pytest.raises(ConfigError, match=r"sources\.1\.stores\.0"):
-        load_sources(file)
+        sources_file.load(file)
 
 
 def test_each_store_has_a_file_and_so_has_its_public_part(file, tmp_path):
@@ -231,7 +233,7 @@ def test_each_store_has_a_file_and_so_has_its_public_part(file, tmp_path):
 def test_several_mistakes_are_counted(file):
     file.write_text(GOOD.replace("    owner: tidewater\n", "").replace("[ENG, OPS]", "[]"))
     with pytest.raises(ConfigError, match=r"\(and 1 more\)"):
-        load_sources(file)
+        sources_file.load(file)
 
 
 @pytest.mark.parametrize(
@@ -249,19 +251,19 @@ def test_a_file_that_is_none_says_so(file, content, what):
     if content is not None:
         file.write_bytes(content)
     with pytest.raises(ConfigError) as caught:
-        load_sources(file)
+        sources_file.load(file)
     assert str(caught.value).startswith(str(file))
     assert what in str(caught.value)
 
 
 def test_a_folder_in_place_of_the_file_says_so(tmp_path):
     with pytest.raises(ConfigError, match="cannot be read"):
-        load_sources(tmp_path)
+        sources_file.load(tmp_path)
 
 
 def test_a_good_file_becomes_typed_sources_with_defaults(file):
     file.write_text(GOOD)
-    github, linear, notion = load_sources(file)
+    github, linear, notion = sources_file.load(file).sources
     assert github.model_dump() == {
         "name": "github",
         "type": "github",
@@ -308,7 +310,7 @@ def test_a_notion_workspace_says_what_is_read_and_how(file):
     paths = "include_paths: ['Handbook/*'], exclude_paths: ['*/Attic']"
     how = "api_version: '2026-03-11', content: markdown, block_comments: 7, requests_per_minute: 90"
     file.write_text(NOTION % f", {paths}, {how}")
-    ((container,),) = [source.containers for source in load_sources(file)]
+    ((container,),) = [source.containers for source in sources_file.load(file).sources]
     assert (container.name, container.settings) == (
         "Tidewater Labs",
         {
@@ -334,11 +336,11 @@ def test_a_notion_workspace_says_what_is_read_and_how(file):
 def test_what_notion_cannot_do_is_refused(file, options, message):
     file.write_text(NOTION % f", {options}")
     with pytest.raises(ConfigError, match=message):
-        load_sources(file)
+        sources_file.load(file)
 
 
 def test_the_shipped_sources_are_valid():
-    names = [s.name for s in load_sources(ROOT / "include" / "config" / "sources.yml")]
+    names = [s.name for s in sources_file.load(ROOT / "include" / "config" / "sources.yml").sources]
     assert names == ["github", "linear", "notion"]
 
 
@@ -488,7 +490,7 @@ def test_an_oauth_application_brings_its_secret_with_the_request_and_into_no_row
 def test_an_oauth_application_without_its_secret_is_a_mistake(file):
     file.write_text(OAUTH.replace("\n    client_secret: OAUTH_SECRET", ""), encoding="utf-8")
     with pytest.raises(ConfigError, match="needs both client_id and client_secret"):
-        load_sources(file)
+        sources_file.load(file)
 
 
 @pytest.mark.parametrize("name", ["O'Brien", "data[1]", "a,b", "what?", "100%", "two\nlines"])
