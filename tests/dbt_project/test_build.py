@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -273,4 +274,40 @@ def test_a_linear_object_that_two_connections_know_is_one_document(
     assert found == [
         ("linear:issue:li-1", "linear:project:lp-1"),
         ("linear:project:lp-1", "linear:project:lp-1"),
+    ]
+
+
+def test_a_notion_page_that_two_connections_know_is_one_document(warehouse: Path, dbt: Dbt) -> None:
+    """What holds it is known to both of them, so each way to it exists twice."""
+    pages = [
+        page("p1", "Runbook", {"type": "workspace"}, 2),
+        page("p2", "Alarms", {"type": "page_id", "page_id": "p1"}, 2),
+        page("p3", "Sirens", {"type": "page_id", "page_id": "p2"}, 2),
+    ]
+    again = [replace(event, connection_id="second") for event in pages]
+    raw = RawWarehouse(warehouse)
+    raw.load("raw_notion", {"pages": [*pages, *again]})
+    dbt("seed")
+    dbt("run", "--select", "+interactions")
+    assert read(
+        warehouse,
+        "select connection_id, document_id, source_id, root_document_id"
+        " from intermediate.int_headwater__document_readings order by all",
+    ) == [
+        (connection, f"notion:page:{name}", path, "notion:page:p1")
+        for connection in ("notion", "second")
+        for name, path in (
+            ("p1", "Runbook"),
+            ("p2", "Runbook/Alarms"),
+            ("p3", "Runbook/Alarms/Sirens"),
+        )
+    ]
+    assert read(
+        warehouse,
+        "select connection_id, document_id from intermediate.int_headwater__interaction_readings"
+        " where interaction_type = 'created' order by all",
+    ) == [
+        (connection, f"notion:page:{name}")
+        for connection in ("notion", "second")
+        for name in ("p1", "p2", "p3")
     ]

@@ -154,9 +154,11 @@ find_parents as (
             ) = holders.holder_id
 ),
 
--- From the top down, so that a cycle in the source ends nothing but its own branch.
+-- From the top down, so that a cycle in the source ends nothing but its own branch. Two
+-- connections may know one object, and not the same of what holds it.
 paths as (
     select
+        connection_id,
         document_id,
         document_id as root_document_id,
         path_part as path
@@ -164,11 +166,15 @@ paths as (
     where parent_document_id is null
     union all
     select
+        children.connection_id,
         children.document_id,
         paths.root_document_id,
         paths.path || '/' || children.path_part as path
     from find_parents as children
-    inner join paths on children.parent_document_id = paths.document_id
+    inner join paths
+        on
+            children.connection_id = paths.connection_id
+            and children.parent_document_id = paths.document_id
 ),
 
 describe_documents as (
@@ -200,7 +206,10 @@ describe_documents as (
         documents.deleted_at,
         documents.deletion_reason
     from find_parents as documents
-    left join paths on documents.document_id = paths.document_id
+    left join paths
+        on
+            documents.connection_id = paths.connection_id
+            and documents.document_id = paths.document_id
 )
 
 select * from describe_documents

@@ -9,7 +9,8 @@ named_people as (
         'notion:' || unnest(people) as identity_id,
         first_seen_at,
         last_seen_at
-    from {{ ref('int_notion__documents') }}
+    from {{ ref('int_headwater__document_readings') }}
+    where source_type = 'notion'
 ),
 
 actors as (

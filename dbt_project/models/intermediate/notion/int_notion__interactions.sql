@@ -1,5 +1,6 @@
 with documents as (
-    select * from {{ ref('int_notion__documents') }}
+    select * from {{ ref('int_headwater__document_readings') }}
+    where source_type = 'notion'
 ),
 
 users as (
@@ -8,6 +9,7 @@ users as (
 
 creations as (
     select
+        connection_id,
         document_id as event_document_id,
         if(document_type = 'comment', 'commented', 'created') as interaction_type,
         if(document_type = 'comment', parent_document_id, document_id) as target_id,
@@ -20,6 +22,7 @@ creations as (
 -- Notion tells the last edit only, to the minute; within the minute of creation, none.
 last_edits as (
     select
+        connection_id,
         document_id as event_document_id,
         'edited' as interaction_type,
         document_id as target_id,
@@ -39,7 +42,7 @@ describe_interactions as (
     select
         'notion:' || interactions.interaction_type || ':'
         || replace(interactions.event_document_id, 'notion:', '') as interaction_id,
-        documents.connection_id,
+        interactions.connection_id,
         'notion' as source_type,
         documents.source_id,
         documents.document_id,
@@ -54,11 +57,12 @@ describe_interactions as (
     from unite_interactions as interactions
     inner join documents
         on
-            coalesce(interactions.target_id, interactions.event_document_id)
+            interactions.connection_id = documents.connection_id
+            and coalesce(interactions.target_id, interactions.event_document_id)
             = documents.document_id
     left join users
         on
-            documents.connection_id = users.connection_id
+            interactions.connection_id = users.connection_id
             and interactions.actor_identity_id = 'notion:' || users.external_id
 )
 
