@@ -1,37 +1,36 @@
 {#-
 Before an incremental build: every row of the relations is compared with what was built of it,
-by a hash of the whole. What none of them holds any more goes; what differs waits in a
-temporary table for `different_readings`. One pass, since making the rows is what costs.
+by a hash. That is of the whole row, and kept as the model's `fingerprint`; or of `columns`, where
+the model keeps none. What none of them holds in this form any more goes; what differs waits in a
+temporary table for `compared_rows`. One pass, since making the rows is what costs. The list
+around a row is for the others: an empty struct would be stored column by column.
 -#}
-{% macro compare_readings(key, relations) -%}
+{% macro compare_rows(relations, columns=[]) -%}
     {%- set selects = [] -%}
     {%- for relation in relations -%}
         {%- do selects.append('select * from ' ~ relation) -%}
     {%- endfor -%}
+    {%- set hash = 'hash(' ~ (columns | join(', ') or 'united') ~ ')' -%}
+    {%- set built = hash if columns else 'fingerprint' -%}
     {%- if is_incremental() -%}
         create or replace temporary table {{ this.identifier }}_now as
         with united as not materialized ({{ selects | join(' union all by name ') }}),
         hashed as not materialized (
-            select {{ key | join(', ') }}, hash(united) as fingerprint, united as content
-            from united
+            select {{ hash }} as fingerprint, united as content from united
         )
         select
-            {{ key | join(', ') }},
-            fingerprint,
-            if(built.rowid is null, hashed.content, null) as content
+            hashed.fingerprint,
+            case when built.fingerprint is null then [hashed.content] end as content
         from hashed
-        left join {{ this }} as built using ({{ key | join(', ') }}, fingerprint);
+        left join (select {{ built }} as fingerprint from {{ this }}) as built
+        on hashed.fingerprint = built.fingerprint;
         delete from {{ this }}
-        where rowid in (
-            select built.rowid
-            from {{ this }} as built
-            anti join {{ this.identifier }}_now using ({{ key | join(', ') }})
-        )
+        where {{ built }} not in (select fingerprint from {{ this.identifier }}_now)
     {%- endif -%}
 {%- endmacro %}
 
-{% macro different_readings() -%}
-    select unnest(content), fingerprint
+{% macro compared_rows() -%}
+    select unnest(content[1]), fingerprint
     from {{ this.identifier }}_now
     where content is not null
 {%- endmacro %}

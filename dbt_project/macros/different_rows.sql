@@ -5,7 +5,7 @@ built before, so it needs no account of what may have changed, nor of when; what
 the making and writing of what stays. Of what `same` names it compares only whether there is
 anything: a text cannot change without its hash, which takes no text for an empty one.
 -#}
-{% macro different_rows(relation, key, same=[]) -%}
+{% macro different_rows(relation, same=[]) -%}
     {%- set columns = [] -%}
     {%- set compared = [] -%}
     {#- The linter knows no adapter. -#}
@@ -19,32 +19,26 @@ anything: a text cannot change without its hash, which takes no text for an empt
     select {{ relation }}.*
     from {{ relation }}
     {% if columns %}
-    anti join (
-        select
-            {{ key }},
-            hash({{ columns | join(', ') }}) as fingerprint
-        from {{ this }}
-    ) as built
-        on
-            {{ relation }}.{{ key }} = built.{{ key }}
-            and hash({{ compared | join(', ') }}) = built.fingerprint
+        where
+            hash({{ compared | join(', ') }})
+            not in (select hash({{ columns | join(', ') }}) from {{ this }})
     {% endif %}
 {%- endmacro %}
 
-{#- Before an incremental build: what none of the relations holds any more goes. -#}
+{#-
+Before an incremental build: what none of the relations holds any more goes. Keys are compared
+by their hash, which takes half the time of a text.
+-#}
 {% macro delete_absent(key, relations) -%}
+    {%- set hashed = key | join(', ') -%}
     {%- set selects = [] -%}
     {%- for relation in relations -%}
-        {%- do selects.append('select ' ~ key | join(', ') ~ ' from ' ~ relation) -%}
+        {%- do selects.append('select hash(' ~ hashed ~ ') from ' ~ relation) -%}
     {%- endfor -%}
     {%- if is_incremental() -%}
         delete from {{ this }}
-        where rowid in (
-            select built.rowid
-            from {{ this }} as built
-            anti join (
-                {{ selects | join(' union all ') }}
-            ) as present using ({{ key | join(', ') }})
+        where hash({{ hashed }}) not in (
+            {{ selects | join(' union all ') }}
         )
     {%- endif -%}
 {%- endmacro %}

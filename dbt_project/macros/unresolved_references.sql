@@ -7,8 +7,8 @@
             {%- do selects.append(
                 "select distinct '" ~ model ~ '.' ~ column ~ "' as reference, "
                 ~ column ~ ' as missing_id from ' ~ relation
-                ~ ' where ' ~ column ~ ' is not null and ' ~ column
-                ~ ' not in (select ' ~ key ~ ' from ' ~ targets ~ ')'
+                ~ ' where ' ~ column ~ ' is not null and hash(' ~ column
+                ~ ') not in (select hash(' ~ key ~ ') from ' ~ targets ~ ')'
             ) -%}
         {%- endif -%}
     {%- endfor -%}

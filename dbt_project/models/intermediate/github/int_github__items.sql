@@ -29,51 +29,79 @@ list_items as (
     from pull_requests
 ),
 
-choose_newest as (
+-- Only one of the two rows has some of these, whichever row is the newer.
+pairs as (
     select
         connection_id,
         container,
-        external_id,
-        event_id,
-        _dlt_load_id,
         document_type,
-        author_id,
-        author_login,
-        title,
-        body,
         item_name,
-        item_url,
-        source_state,
-        state_reason,
-        author_association,
-        milestone_title,
-        labels,
-        assignee_logins,
-        item_number,
-        is_author_bot,
-        is_draft,
-        is_locked,
-        source_created_at,
-        source_updated_at,
-        closed_at,
-        -- Only one of the two rows has these, whichever row is the newer.
-        max(head_branch) over item as head_branch,
-        max(base_branch) over item as base_branch,
-        max(head_repository) over item as head_repository,
-        max(merge_commit_sha) over item as merge_commit_sha,
-        any_value(reviewer_logins) over item as reviewer_logins,
-        max(comment_count) over item as comment_count,
-        max(merged_at) over item as merged_at,
-        min(first_seen_at) over item as first_seen_at,
-        max(last_seen_at) over item as last_seen_at,
-        max(deleted_at) over item as deleted_at,
-        max(deletion_reason) over item as deletion_reason
+        max_by(
+            { 'external_id': external_id, 'is_own_row': is_own_row },
+            (occurred_at, is_own_row, external_id)
+        ) as newest,
+        max(head_branch) as head_branch,
+        max(base_branch) as base_branch,
+        max(head_repository) as head_repository,
+        max(merge_commit_sha) as merge_commit_sha,
+        any_value(reviewer_logins) as reviewer_logins,
+        max(comment_count) as comment_count,
+        max(merged_at) as merged_at,
+        min(first_seen_at) as first_seen_at,
+        max(last_seen_at) as last_seen_at,
+        max(deleted_at) as deleted_at,
+        max(deletion_reason) as deletion_reason
     from list_items
-    window item as (partition by connection_id, container, document_type, item_name)
-    qualify row_number() over (
-        partition by connection_id, container, document_type, item_name
-        order by occurred_at desc, is_own_row desc, external_id asc
-    ) = 1
+    group by connection_id, container, document_type, item_name
+),
+
+describe_items as (
+    select
+        items.connection_id,
+        items.container,
+        items.external_id,
+        items.event_id,
+        items._dlt_load_id,
+        items.document_type,
+        items.author_id,
+        items.author_login,
+        items.title,
+        items.body,
+        items.item_name,
+        items.item_url,
+        items.source_state,
+        items.state_reason,
+        items.author_association,
+        items.milestone_title,
+        items.labels,
+        items.assignee_logins,
+        items.item_number,
+        items.is_author_bot,
+        items.is_draft,
+        items.is_locked,
+        items.source_created_at,
+        items.source_updated_at,
+        items.closed_at,
+        pairs.head_branch,
+        pairs.base_branch,
+        pairs.head_repository,
+        pairs.merge_commit_sha,
+        pairs.reviewer_logins,
+        pairs.comment_count,
+        pairs.merged_at,
+        pairs.first_seen_at,
+        pairs.last_seen_at,
+        pairs.deleted_at,
+        pairs.deletion_reason
+    from list_items as items
+    inner join pairs
+        on
+            items.connection_id = pairs.connection_id
+            and items.container = pairs.container
+            and items.document_type = pairs.document_type
+            and items.item_name = pairs.item_name
+            and items.external_id = pairs.newest.external_id
+            and items.is_own_row = pairs.newest.is_own_row
 )
 
-select * from choose_newest
+select * from describe_items

@@ -4,10 +4,9 @@
 {{
     config(
         materialized='incremental',
-        incremental_strategy='delete+insert',
-        unique_key=['connection_id', 'document_id'],
+        incremental_strategy='append',
         on_schema_change='fail',
-        pre_hook="{{ compare_readings(['connection_id', 'document_id'], [
+        pre_hook="{{ compare_rows([
             ref('int_github__documents'),
             ref('int_linear__documents'),
             ref('int_notion__documents')
@@ -47,7 +46,7 @@ different_documents as (
     {% if is_incremental() %}
         where false
         union all by name
-        {{ different_readings() }}
+        {{ compared_rows() }}
     {% endif %}
 )
 

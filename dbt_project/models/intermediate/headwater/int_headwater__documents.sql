@@ -6,7 +6,7 @@
         unique_key='document_id',
         on_schema_change='fail',
         pre_hook="{{ delete_absent(
-            ['document_id'], [ref('int_headwater__document_readings')]
+            ['fingerprint'], [ref('int_headwater__document_readings')]
         ) }}",
     )
 }}
@@ -15,27 +15,39 @@ with readings as not materialized (
     select * from {{ ref('int_headwater__document_readings') }}
 ),
 
+{% if is_incremental() %}
+    -- A reading that is not built is new, or was not the one that was chosen.
+    doubtful_documents as (
+        select readings.document_id
+        from readings
+        anti join {{ this }} as built on readings.fingerprint = built.fingerprint
+    ),
+{% endif %}
+
 choose_readings as (
     select
-        document_id,
-        connection_id,
-        fingerprint
+        readings.document_id,
+        readings.connection_id,
+        readings.fingerprint
     from readings
+    {% if is_incremental() %}
+        semi join doubtful_documents using (document_id)
+    {% endif %}
     qualify row_number() over (
-        partition by document_id
+        partition by readings.document_id
         order by
-            deleted_at is null desc,
-            source_updated_at desc nulls last,
-            last_seen_at desc,
-            connection_id asc,
-            container asc
+            readings.deleted_at is null desc,
+            readings.source_updated_at desc nulls last,
+            readings.last_seen_at desc,
+            readings.connection_id asc,
+            readings.container asc
     ) = 1
 ),
 
 different_documents as (
     select choose_readings.* from choose_readings
     {% if is_incremental() %}
-        anti join {{ this }} using (document_id, connection_id, fingerprint)
+        anti join {{ this }} as built on choose_readings.fingerprint = built.fingerprint
     {% endif %}
 ),
 

@@ -2,10 +2,9 @@
 {{
     config(
         materialized='incremental',
-        incremental_strategy='delete+insert',
-        unique_key=['connection_id', 'interaction_id'],
+        incremental_strategy='append',
         on_schema_change='fail',
-        pre_hook="{{ compare_readings(['connection_id', 'interaction_id'], [
+        pre_hook="{{ compare_rows([
             ref('int_github__interactions'),
             ref('int_linear__interactions'),
             ref('int_notion__interactions')
@@ -45,7 +44,7 @@ different_interactions as (
     {% if is_incremental() %}
         where false
         union all by name
-        {{ different_readings() }}
+        {{ compared_rows() }}
     {% endif %}
 )
 

@@ -9,8 +9,8 @@
         on_schema_change='fail',
         post_hook="
             delete from {{ this }}
-            where document_id not in (
-                select document_id from {{ ref('int_headwater__documents') }}
+            where hash(document_id) not in (
+                select hash(document_id) from {{ ref('int_headwater__documents') }}
             )
         ",
     )
@@ -23,7 +23,10 @@ with documents as (
 new_documents as (
     select documents.* from documents
     {% if is_incremental() %}
-        anti join {{ this }} using (document_id, content_hash)
+        anti join {{ this }} as built
+            on
+                hash(documents.document_id, documents.content_hash)
+                = hash(built.document_id, built.content_hash)
     {% endif %}
 ),
 

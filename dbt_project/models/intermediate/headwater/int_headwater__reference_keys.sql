@@ -1,10 +1,9 @@
 -- Under which keys documents can be referred to. The lower rank has the better claim to
 -- a key: what an issue is called now goes before what another was called once.
-with documents as not materialized (
-    select * exclude (body) from {{ ref('int_headwater__documents') }}
-),
+-- A view forgets that a CTE is not to be materialized, so documents are named directly.
+{% set documents = ref('int_headwater__documents') %}
 
-issue_keys as (
+with issue_keys as (
     select * from {{ ref('int_linear__issue_keys') }}
 ),
 
@@ -45,7 +44,7 @@ current_keys as (
             else source_id
         end as reference_key,
         1 as key_rank
-    from documents
+    from {{ documents }}
 ),
 
 document_keys as (
@@ -55,7 +54,7 @@ document_keys as (
         deleted_at,
         document_id as reference_key,
         1 as key_rank
-    from documents
+    from {{ documents }}
 ),
 
 -- Branches and wiki pages have a name in their address only.
@@ -64,9 +63,12 @@ page_keys as (
         connection_id,
         document_id,
         deleted_at,
-        'github:' || {{ page_key('url') }} as reference_key,
+        -- As a condition alone it would be worked out for every document.
+        'github:' || case
+            when document_type in ('file', 'wiki_page') then {{ page_key('url') }}
+        end as reference_key,
         1 as key_rank
-    from documents
+    from {{ documents }}
     where document_type in ('file', 'wiki_page') and url is not null
 ),
 
@@ -78,7 +80,7 @@ former_keys as (
         'linear:' || issue_keys.issue_key as reference_key,
         2 as key_rank
     from issue_keys
-    inner join documents using (document_id)
+    inner join {{ documents }} as documents using (document_id)
     where not issue_keys.is_current
 ),
 
@@ -107,7 +109,7 @@ renamed_keys as (
         'github:' || renamed.other_name
         || substr(documents.source_id, len(documents.container) + 1) as reference_key,
         2 as key_rank
-    from documents
+    from {{ documents }} as documents
     inner join renamed_repositories as renamed
         on
             documents.connection_id = renamed.connection_id
@@ -124,7 +126,7 @@ database_keys as (
         'notion:' || replace(source_metadata ->> '$.database_id', '-', '')
             as reference_key,
         2 as key_rank
-    from documents
+    from {{ documents }}
     where document_type = 'data_source'
     qualify row_number() over (
         partition by source_metadata ->> '$.database_id'
@@ -146,16 +148,15 @@ unite_keys as (
     select * from database_keys
 ),
 
-choose_claims as (
+known_keys as (
     select
         reference_key,
         document_id,
         connection_id,
-        min(key_rank) as key_rank,
-        any_value(deleted_at) as deleted_at
+        key_rank,
+        deleted_at
     from unite_keys
     where reference_key is not null
-    group by reference_key, document_id, connection_id
 )
 
-select * from choose_claims
+select * from known_keys

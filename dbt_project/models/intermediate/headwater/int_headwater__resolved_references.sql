@@ -1,3 +1,6 @@
+-- A view forgets that a CTE is not to be materialized, so keys are named directly.
+{% set reference_keys = ref('int_headwater__reference_keys') %}
+
 with mentions as (
     select * from {{ ref('int_headwater__mentions') }}
     where mention_number > 0
@@ -7,12 +10,8 @@ stated_references as (
     select * from {{ ref('int_headwater__stated_references') }}
 ),
 
-documents as not materialized (
-    select * exclude (body) from {{ ref('int_headwater__documents') }}
-),
-
-reference_keys as (
-    select * from {{ ref('int_headwater__reference_keys') }}
+documents as (
+    select * from {{ ref('int_headwater__documents') }}
 ),
 
 issue_keys as (
@@ -59,7 +58,7 @@ commits as (
         document_id,
         reference_key,
         left(reference_key, strpos(reference_key, '@') + 7) as short_key
-    from reference_keys
+    from {{ reference_keys }}
     where starts_with(document_id, 'github:commit:')
 ),
 
@@ -98,16 +97,21 @@ claims as (
         asked_keys.reference_key,
         asked_keys.connection_id,
         reference_keys.document_id,
-        reference_keys.key_rank,
+        min(reference_keys.key_rank) as key_rank,
         rank() over (
             partition by asked_keys.reference_key, asked_keys.connection_id
             order by
-                reference_keys.key_rank asc,
+                min(reference_keys.key_rank) asc,
                 reference_keys.connection_id = asked_keys.connection_id desc,
-                reference_keys.deleted_at is null desc
+                any_value(reference_keys.deleted_at) is null desc
         ) as claim_rank
     from asked_keys
-    inner join reference_keys using (reference_key)
+    inner join {{ reference_keys }} as reference_keys using (reference_key)
+    group by
+        asked_keys.reference_key,
+        asked_keys.connection_id,
+        reference_keys.document_id,
+        reference_keys.connection_id
 ),
 
 clear_claims as (

@@ -1,10 +1,9 @@
 -- What the sources say themselves, outside of texts; what a document belongs to is a
--- column of the document.
-with documents as not materialized (
-    select * exclude (body) from {{ ref('int_headwater__documents') }}
-),
+-- column of the document. A view forgets that a CTE is not to be materialized, so
+-- documents are named directly.
+{% set documents = ref('int_headwater__documents') %}
 
-pull_request_details as (
+with pull_request_details as (
     select * from {{ ref('stg_github__pull_request_details') }}
 ),
 
@@ -40,7 +39,7 @@ closed_issues as (
             partition by external_id order by occurred_at desc, connection_id asc
         ) = 1
     ) as details
-    inner join documents
+    inner join {{ documents }} as documents
         on documents.document_id = 'github:pull_request:' || details.external_id
 ),
 
@@ -55,7 +54,7 @@ merge_commits as (
         || (source_metadata ->> '$.merge_commit_sha') as reference_key,
         source_metadata ->> '$.merge_commit_sha' as raw_reference,
         'merge_commit_sha' as evidence
-    from documents
+    from {{ documents }}
     -- Before the merge GitHub names a commit that only tries it out.
     where document_type = 'pull_request' and state = 'merged'
 ),
@@ -70,7 +69,7 @@ answers as (
         source_metadata ->> '$.answer_document_id' as reference_key,
         source_metadata ->> '$.answer_document_id' as raw_reference,
         'answer' as evidence
-    from documents
+    from {{ documents }}
     where document_type = 'discussion'
 ),
 
@@ -88,7 +87,7 @@ deployed_commits as (
             as raw_reference,
         deployments.environment as evidence
     from deployments
-    inner join documents
+    inner join {{ documents }} as documents
         on
             documents.document_id
             = 'github:commit:' || deployments.container || '@' || deployments.commit_sha
@@ -112,7 +111,7 @@ related_issues as (
             as raw_reference,
         relations.relation_type as evidence
     from issue_relations as relations
-    inner join documents
+    inner join {{ documents }} as documents
         on documents.document_id = 'linear:issue:' || relations.issue_id
     where relations.deleted_at is null and relations.archived_at is null
 ),
@@ -132,7 +131,7 @@ attached_pages as (
         attachments.attachment_url as raw_reference,
         attachments.title as evidence
     from attachments
-    inner join documents
+    inner join {{ documents }} as documents
         on documents.document_id = 'linear:issue:' || attachments.issue_id
     where attachments.deleted_at is null
 ),

@@ -21,7 +21,10 @@ with interactions as (
 new_interactions as (
     select interactions.* from interactions
     {% if is_incremental() %}
-        anti join {{ this }} using (contact_id, interaction_id)
+        anti join {{ this }} as built
+            on
+                hash(interactions.contact_id, interactions.interaction_id)
+                = hash(built.contact_id, built.interaction_id)
     {% endif %}
 ),
 

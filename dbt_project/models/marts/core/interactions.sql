@@ -24,13 +24,26 @@ contacts as (
     select * from {{ ref('contacts') }}
 ),
 
--- Two connections may read the same event.
-choose_readings as (
+-- Two connections may read the same event. Few do, and a hash finds those in half the
+-- time.
+repeated_events as (
+    select hash(interaction_id) as event_hash
+    from readings
+    group by hash(interaction_id)
+    having count(*) > 1
+),
+
+passed_over as (
     select
         interaction_id,
-        min(connection_id) as connection_id
+        connection_id
     from readings
-    group by interaction_id
+    where
+        hash(interaction_id)
+        in (select repeated_events.event_hash from repeated_events)
+    qualify row_number() over (
+        partition by interaction_id order by connection_id
+    ) > 1
 ),
 
 describe_interactions as (
@@ -50,14 +63,14 @@ describe_interactions as (
         coalesce(contacts.is_bot, interactions.is_bot) as is_bot,
         interactions.occurred_at
     from readings as interactions
-    semi join choose_readings using (interaction_id, connection_id)
+    anti join passed_over using (interaction_id, connection_id)
     left join contact_identities
         on interactions.actor_identity_id = contact_identities.identity_id
     left join contacts on contact_identities.contact_id = contacts.contact_id
 ),
 
 different_interactions as (
-    {{ different_rows('describe_interactions', 'interaction_id') }}
+    {{ different_rows('describe_interactions') }}
 )
 
 select * from different_interactions
