@@ -16,23 +16,15 @@ nor among those `passed_on`.
     {%- for model, columns in keys.items() -%}
         {%- set relation = ref(model) -%}
         {%- if is_touched(model, relation) -%}
-            {%- set key = columns[0] | join(', ') -%}
-            {%- set nulls = [] -%}
-            {%- for column in columns | sum(start=[]) -%}
-                {%- do nulls.append(column ~ ' is null') -%}
+            {%- set key = columns[0] -%}
+            {%- set faults = ['count(*) > 1'] -%}
+            {%- for column in key + (columns[1] if columns | length > 1 else []) -%}
+                {%- do faults.append('bool_or(' ~ column ~ ' is null)') -%}
             {%- endfor -%}
-            {#- In a table, hashes that repeat are found in half the time of keys. -#}
-            {%- set found = load_relation(relation) if load_relation is defined -%}
-            {%- set suspects = '' -%}
-            {%- if found and found.is_table -%}
-                {%- set suspects = ' where ' ~ nulls | join(' or ') ~ ' or hash(' ~ key
-                    ~ ') in (select hash(' ~ key ~ ') from ' ~ relation
-                    ~ ' group by hash(' ~ key ~ ') having count(*) > 1)' -%}
-            {%- endif -%}
             {%- do selects.append(
-                "select '" ~ model ~ "' as model, concat_ws(' ', " ~ key ~ ') as key, '
-                ~ 'count(*) as row_count from ' ~ relation ~ suspects ~ ' group by ' ~ key
-                ~ ' having count(*) > 1 or bool_or(' ~ nulls | join(' or ') ~ ')'
+                "select '" ~ model ~ "' as model, concat_ws(' ', " ~ key | join(', ')
+                ~ ') as key, count(*) as row_count from ' ~ relation
+                ~ ' group by ' ~ key | join(', ') ~ ' having ' ~ faults | join(' or ')
             ) -%}
         {%- endif -%}
     {%- endfor -%}
