@@ -98,13 +98,16 @@ DELIVERIES: Final = pa.schema(
 # What sources.yml says of a connection, and once said.
 SOURCES: Final = pa.schema(
     [
-        *(pa.field(name, pa.string(), False) for name in ("connection_id", "source_type")),
+        pa.field("connection_id", pa.string(), False),
+        pa.field("source_type", pa.string(), False),
         pa.field("stores", pa.string(), False),
         pa.field("sync_frequency_minutes", pa.int64(), False),
         pa.field("is_enabled", pa.bool_(), False),
-        *(pa.field(name, pa.string(), False) for name in ("content_visibility", "owner")),
+        pa.field("content_visibility", pa.string(), False),
+        pa.field("owner", pa.string(), False),
         pa.field("base_url", pa.string()),
-        *(pa.field(name, pa.string(), False) for name in ("secret_name", "containers")),
+        pa.field("secret_name", pa.string(), False),
+        pa.field("containers", pa.string(), False),
         pa.field("is_configured", pa.bool_(), False),
         pa.field("observed_at", _UTC_TIME, False),
     ]

@@ -5,11 +5,9 @@
         materialized='incremental',
         incremental_strategy='append',
         on_schema_change='fail',
-        pre_hook="{{ compare_rows([ref('int_headwater__relationships')], [
-            'connection_id', 'from_document_id', 'to_document_id', 'to_identity_id',
-            'relation', 'category', 'method', 'reference_key', 'raw_reference', 'evidence',
-            'confidence', 'source_updated_at', 'deleted_at',
-        ]) }}",
+        pre_hook="{{ compare_rows(
+            [ref('int_headwater__relationships')], keeps_fingerprint=false
+        ) }}",
     )
 }}
 
