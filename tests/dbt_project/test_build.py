@@ -311,3 +311,21 @@ def test_a_notion_page_that_two_connections_know_is_one_document(warehouse: Path
         for connection in ("notion", "second")
         for name in ("p1", "p2", "p3")
     ]
+
+
+def test_a_slug_is_no_other_documents_in_any_store(warehouse: Path, dbt: Dbt) -> None:
+    """An issue of either Linear workspace and a page of Notion have one key; the oldest has it."""
+    first = {"id": "li-1", "identifier": "ENG-12", "createdAt": at(2).isoformat()}
+    issues = [
+        Event("li-1", first, at(3), container="ENG"),
+        Event("li-2", {**first, "id": "li-2"}, at(3), container="ENG", connection_id="second"),
+    ]
+    raw = RawWarehouse(warehouse)
+    raw.load("raw_linear", {"issues": issues})
+    raw.load("raw_notion", {"pages": [page("p1", "ENG 12", {"type": "workspace"}, 2)]})
+    dbt("seed")
+    dbt("run", "--select", "+documents")
+    found = read(warehouse, "select document_id, slug from core.documents order by document_id")
+    assert found[2] == ("notion:page:p1", "eng-12")
+    assert [slug[:-8] for _, slug in found[:2]] == ["eng-12-", "eng-12-"]
+    assert len({slug for _, slug in found}) == 3

@@ -26,12 +26,12 @@ sources as (
     select * from {{ ref('stg_headwater__sources') }}
 ),
 
--- The oldest document of a store has the slug itself. Few share one, and a hash finds
--- those in half the time.
+-- A store holds several sources, a source is in several stores: so the oldest document
+-- of all has the slug itself. Few share one, and a hash finds those in half the time.
 shared_slugs as (
-    select hash(connection_id, base_slug) as slug_hash
+    select hash(base_slug) as slug_hash
     from documents
-    group by hash(connection_id, base_slug)
+    group by hash(base_slug)
     having count(*) > 1
 ),
 
@@ -39,10 +39,9 @@ later_slugs as (
     select document_id
     from documents
     where
-        hash(connection_id, base_slug)
-        in (select shared_slugs.slug_hash from shared_slugs)
+        hash(base_slug) in (select shared_slugs.slug_hash from shared_slugs)
     qualify row_number() over (
-        partition by connection_id, base_slug
+        partition by base_slug
         order by source_created_at asc nulls last, document_id asc
     ) > 1
 ),
