@@ -9,6 +9,7 @@ match begins inside of a word, an address or a code.
     {%- set parts = [
         '<!--(?s:.*?)-->',
         '(?i:<(?:pre|code)\\b)(?s:.*?)(?i:</(?:pre|code)>)',
+        '(?i:<blockquote\\b)(?s:.*?)(?i:</blockquote>)',
     ] -%}
     {#- A fence ends with one at least as long, or with the text. -#}
     {%- for mark in ['`', '~'] -%}
@@ -27,6 +28,33 @@ match begins inside of a word, an address or a code.
     {%- do parts.append('`(?:' ~ letter ~ ')+`') -%}
     {%- do parts.append('`+') -%}
     {{- '(?m)' ~ parts | join('|') -}}
+{%- endmacro %}
+
+{#-
+Code by indentation, after a blank line or at the beginning. Below a line of a list it may be a
+paragraph of that, so it counts there as text. The group is what comes before.
+-#}
+{% macro indented_code_pattern() -%}
+    {%- set blank = '[ \\t]*\\n' -%}
+    {{-
+        '(?m)(\\A(?:' ~ blank ~ ')*|^[^\\s*+>\\d-][^\\n]*\\n(?:' ~ blank ~ ')+)'
+        ~ '(?:(?: {4}| {0,3}\\t)[^\\n]*(?:\\n|\\z)(?:' ~ blank ~ ')*)+'
+    -}}
+{%- endmacro %}
+
+{#- What a link in HTML shows, which may name anything; the groups are its two tags. -#}
+{% macro link_text_pattern() -%}
+    (?is)(<a\s[^<>]*>).*?(</a>)
+{%- endmacro %}
+
+{#- Letters of scripts that part their words: in others a reference follows upon a letter. -#}
+{% macro word_letters() -%}
+    \p{Latin}\p{Greek}\p{Cyrillic}\p{N}_
+{%- endmacro %}
+
+{% macro handle_pattern() -%}
+    {%- set letters = word_letters() -%}
+    @(?:[{{ letters }}][{{ letters }}.-]*|\p{L}+)(?:\[bot\])?
 {%- endmacro %}
 
 {#- GitHub's own words for what a pull request or commit closes. -#}
@@ -54,6 +82,7 @@ match begins inside of a word, an address or a code.
             '\\\\[#@\\w]',
             '(?i:[a-z][a-z0-9+.-]*://|www\\.)[^\\s<>()\\[\\]]+',
             '&#?\\w+;',
+            '\\]\\(#[^()\\n]*\\)',
             '[\\w.-]+(?:/[\\w.-]+){2,}#\\d+',
             keyword ~ repository ~ '#\\d+\\b',
             repository ~ '@[0-9a-fA-F]{7,40}\\b',
@@ -63,8 +92,8 @@ match begins inside of a word, an address or a code.
             keyword ~ '[A-Z][A-Z0-9]{0,9}-\\d+\\b',
             '(?i:[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})',
             '[0-9a-fA-F]{7,40}\\b',
-            '@[\\p{L}\\p{N}_][\\w.-]*(?:\\[bot\\]|/[\\w.-]+)?',
-            '[\\p{L}\\p{N}_]+(?:[#@&]+[\\p{L}\\p{N}_]+)*',
+            handle_pattern() ~ '(?:/[\\w.-]+)?',
+            '[' ~ word_letters() ~ ']+(?:[#@&]+[' ~ word_letters() ~ ']+)*',
         ] | join('|')
     -}}
 {%- endmacro %}

@@ -45,13 +45,37 @@ new_texts as (
     from new_documents
 ),
 
+-- Only GitHub's texts hold HTML as it was written, and mean code by what is indented.
+plain_texts as (
+    select
+        * replace (
+            if(
+                source_type = 'github' and is_prose,
+                regexp_replace(
+                    regexp_replace(
+                        body, '{{ link_text_pattern() }}', '\1…\2', 'g'
+                    ),
+                    '{{ indented_code_pattern() }}',
+                    '\1…' || chr(10),
+                    'g'
+                ),
+                body
+            ) as body
+        )
+    from new_texts
+),
+
 spoken_texts as (
     select
-        * exclude (body),
-        if(
-            is_prose, regexp_replace(body, '{{ unspoken_pattern() }}', '…', 'g'), body
-        ) as body
-    from new_texts
+        * replace (
+            regexp_replace(title, '`+[^`]+`+', '…', 'g') as title,
+            if(
+                is_prose,
+                regexp_replace(body, '{{ unspoken_pattern() }}', '…', 'g'),
+                body
+            ) as body
+        )
+    from plain_texts
 ),
 
 -- The title is line 0.
@@ -141,7 +165,7 @@ classify as (
             when
                 source_type != 'notion'
                 and document_type != 'file'
-                and regexp_full_match(reference, '@[\p{L}\p{N}_][\w.-]*(\[bot\])?')
+                and regexp_full_match(reference, '{{ handle_pattern() }}')
                 then 'user_handle'
         end as method
     from read_urls
