@@ -47,7 +47,7 @@ paragraph of that, so it counts there as text. The group is what comes before.
     (?is)(<a\s[^<>]*>).*?(</a>)
 {%- endmacro %}
 
-{#- Letters of scripts that part their words: in others a reference follows upon a letter. -#}
+{#- Letters of scripts that part words: in others a reference follows upon one. -#}
 {% macro word_letters() -%}
     \p{Latin}\p{Greek}\p{Cyrillic}\p{N}_
 {%- endmacro %}
