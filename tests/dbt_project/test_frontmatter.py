@@ -25,6 +25,8 @@ def test_frontmatter_is_read_of_markdown_that_has_one(warehouse: Path, dbt: Dbt)
         "aliases.md": "---\na: &a [1]\nb: *a\n---\n",
         "endless.md": "---\na: .inf\n---\n",
         "ruler.md": "---\nA ruler.\n",
+        "half.md": '---\ntitle: "\\ud83d tide"\n---\n',
+        "marked.md": "\ufeff---\ntide: low\n---\nText",
         "plain.md": "# Tides\n\n---\na: b\n---\n",
         "scalar.md": "---\njust words\n---\n",
         "tide.yaml": "---\na: b\n---\n",
@@ -49,6 +51,7 @@ def test_frontmatter_is_read_of_markdown_that_has_one(warehouse: Path, dbt: Dbt)
         "Tide tables": {"owner": "ada"},
         "dots.markdown": {"1": "one"},
         "list.md": {"tags": ["tide", "water"], "date": "2026-03-01", "empty": None},
+        "marked.md": {"tide": "low"},
         "windows.mdx": {"title": "Tide: low"},
     }
     assert found() == dict.fromkeys(texts) | some

@@ -24,7 +24,7 @@ TEXTS = """
     select document_id, content_hash, body
     from documents
     where
-        starts_with(body, '---')
+        starts_with(ltrim(body, chr(65279)), '---')  -- a byte order mark
         and (
             document_type = 'wiki_page'
             or (document_type = 'file' and regexp_matches(lower(title), '[.](md|mdx|markdown)$'))
@@ -70,12 +70,13 @@ def to_batch(rows: list[tuple[str, str, str]]) -> pa.RecordBatch:
 
 def read_frontmatter(text: str) -> str | None:
     """Return the front matter of a text as a JSON object; null where there is none."""
-    found = FRONTMATTER.match(text)
+    found = FRONTMATTER.match(text.lstrip("\ufeff"))
     if not found:
         return None
     try:
         fields = yaml.load(found.group(1), Loader)  # noqa: S506  derived from the safe one
         written = json.dumps(fields, default=str, allow_nan=False)
+        json.dumps(fields, default=str, ensure_ascii=False).encode()  # No half of a pair.
     except Exception:  # noqa: BLE001  it is somebody's text: what it holds stops nothing
         return None
     return written if isinstance(fields, dict) else None
