@@ -30,6 +30,17 @@ teams as not materialized (
     select * from {{ ref('stg_linear__teams') }}
 ),
 
+-- A key can pass on to another team: what is not known of the team itself is private if
+-- any that had its key is.
+team_keys as (
+    select
+        connection_id,
+        team_key,
+        bool_or(is_private) as is_private
+    from teams
+    group by connection_id, team_key
+),
+
 workflow_states as not materialized (
     select * from {{ ref('stg_linear__workflow_states') }}
 ),
@@ -49,9 +60,11 @@ issue_documents as (
         coalesce(
             issues.creator_id, issues.external_creator_id, issues.bot_actor_id
         ) as author_id,
-        if(issues.assignee_id is null, [], [issues.assignee_id]) as people,
+        list_filter(
+            [issues.assignee_id, issues.delegate_id], person -> person is not null
+        ) as people,
         coalesce(issues.state_type, workflow_states.state_type) as category,
-        coalesce(teams.is_private, true) as is_private,
+        coalesce(teams.is_private, team_keys.is_private, true) as is_private,
         to_json({
             'identifier': issues.identifier,
             'previous_identifiers': issues.previous_identifiers,
@@ -86,7 +99,11 @@ issue_documents as (
     left join teams
         on
             issues.connection_id = teams.connection_id
-            and issues.container = teams.team_key
+            and issues.team_id = teams.external_id
+    left join team_keys
+        on
+            issues.connection_id = team_keys.connection_id
+            and issues.container = team_keys.team_key
 ),
 
 comment_documents as (
@@ -108,7 +125,7 @@ comment_documents as (
         coalesce(
             comments.user_id, comments.external_user_id, comments.bot_actor_id
         ) as author_id,
-        coalesce(teams.is_private, true) as is_private,
+        coalesce(teams.is_private, team_keys.is_private, true) as is_private,
         to_json({
             'issue_id': comments.issue_id,
             'quoted_text': comments.quoted_text,
@@ -123,8 +140,12 @@ comment_documents as (
             and comments.issue_id = issues.external_id
     left join teams
         on
-            comments.connection_id = teams.connection_id
-            and comments.container = teams.team_key
+            issues.connection_id = teams.connection_id
+            and issues.team_id = teams.external_id
+    left join team_keys
+        on
+            comments.connection_id = team_keys.connection_id
+            and comments.container = team_keys.team_key
 ),
 
 -- A project spans teams: it is private if any of them is, or is not known.
@@ -162,7 +183,12 @@ project_documents as (
         ) as body,
         projects.project_url as url,
         projects.creator_id as author_id,
-        if(projects.lead_id is null, [], [projects.lead_id]) as people,
+        list_distinct(
+            list_filter(
+                list_concat([projects.lead_id], projects.member_ids),
+                person -> person is not null
+            )
+        ) as people,
         projects.state_type as category,
         project_privacy.is_private,
         to_json({

@@ -17,7 +17,7 @@ renamed as (
         record.key as team_key,
         record.name as team_name,
         record.description as description,
-        coalesce(record.visibility = 'private', record.private, true) as is_private,
+        coalesce(record.visibility != 'public', record.private, true) as is_private,
         record.createdAt as source_created_at,
         record.updatedAt as source_updated_at,
         record.archivedAt as archived_at,
