@@ -59,7 +59,7 @@ another of the list passes on row by row is proved by that one.
     'stg_notion__page_contents': [object_key],
     'stg_notion__pages': [object_key],
     'stg_notion__users': [object_key],
-    'int_github__current_repositories': [['connection_id', 'full_name']],
+    'int_github__current_repositories': [['connection_id', 'container']],
     'int_github__discussion_documents': [['connection_id', 'document_id']],
     'int_github__discussion_interactions': [['connection_id', 'event_key']],
     'int_github__file_documents': [['connection_id', 'document_id']],

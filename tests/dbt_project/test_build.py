@@ -313,6 +313,103 @@ def test_a_notion_page_that_two_connections_know_is_one_document(warehouse: Path
     ]
 
 
+def test_a_number_that_two_items_had_means_the_one_that_has_it_now(
+    warehouse: Path, dbt: Dbt
+) -> None:
+    """A repository was made anew under its name; an issue was turned into a pull request."""
+    raw = RawWarehouse(warehouse)
+    pull = replace(pull_request(1, "Fix the alarm", 3), external_id="P_1")
+    old = replace(issue(2, "Gauge reads twice", 2), external_id="I_old")
+    new = replace(issue(2, "Sensor is wet", 5, created_at=at(5).isoformat()), external_id="I_new")
+    raw.load(
+        "raw_github",
+        {
+            "issues": [
+                issue(1, "Alarm is silent", 2),
+                Event("I_1", {"reason": "not_found"}, at(4), operation="delete"),
+                old,
+                new,
+            ],
+            "pull_requests": [pull],
+            "issue_comments": [comment(10, 1, ADA, 3), comment(20, 2, ADA, 5)],
+        },
+    )
+    dbt("seed")
+    dbt("run", "--select", "+interactions", "+documents")
+    assert read(
+        warehouse,
+        "select document_id, root_document_id, deleted_at is not null from core.documents"
+        " order by document_id",
+    ) == [
+        ("github:comment:C_10", "github:pull_request:P_1", False),
+        ("github:comment:C_20", "github:issue:I_new", False),
+        ("github:issue:I_1", "github:issue:I_1", True),
+        ("github:issue:I_new", "github:issue:I_new", False),
+        ("github:issue:I_old", "github:issue:I_old", False),
+        ("github:pull_request:P_1", "github:pull_request:P_1", False),
+    ]
+    assert read(
+        warehouse,
+        "select interaction_id, document_id from core.interactions order by interaction_id",
+    ) == [
+        ("github:commented:C_10", "github:pull_request:P_1"),
+        ("github:commented:C_20", "github:issue:I_new"),
+        ("github:opened:I_1", "github:issue:I_1"),
+        ("github:opened:I_new", "github:issue:I_new"),
+        ("github:opened:I_old", "github:issue:I_old"),
+        ("github:opened:P_1", "github:pull_request:P_1"),
+    ]
+
+
+def test_a_key_that_two_linear_teams_had_makes_nothing_twice_and_shows_nothing(
+    warehouse: Path, dbt: Dbt
+) -> None:
+    raw = RawWarehouse(warehouse)
+    former = Event("t-1", {"key": "ENG", "visibility": "private"}, at(1))
+    teams = [
+        Event("t-2", {"key": "ENG", "visibility": "public", "private": False}, at(2)),
+        Event("t-3", {"key": "SEC", "visibility": "restricted", "private": False}, at(2)),
+    ]
+    raw.listing("raw_linear", "teams", "tidewater", [former])
+    raw.listing("raw_linear", "teams", "tidewater", teams)
+    issues = [
+        Event("li-1", {"id": "li-1", "team": {"id": "t-1"}}, at(1), container="ENG"),
+        Event("li-2", {"id": "li-2", "team": {"id": "t-2"}}, at(2), container="ENG"),
+        Event("li-3", {"id": "li-3", "team": {"id": "t-3"}}, at(2), container="SEC"),
+    ]
+    comments = [
+        Event("lc-2", {"id": "lc-2", "issue": {"id": "li-2"}}, at(2), container="ENG"),
+        Event("lc-9", {"id": "lc-9", "issue": {"id": "li-9"}}, at(2), container="ENG"),
+    ]
+    raw.load("raw_linear", {"issues": issues, "comments": comments})
+    dbt("seed")
+    dbt("run", "--select", "+int_headwater__document_readings")
+    assert read(
+        warehouse,
+        "select document_id, is_private from intermediate.int_headwater__document_readings"
+        " order by document_id",
+    ) == [
+        ("linear:comment:lc-2", False),
+        ("linear:comment:lc-9", True),
+        ("linear:issue:li-1", True),
+        ("linear:issue:li-2", False),
+        ("linear:issue:li-3", True),
+    ]
+
+
+def test_a_repository_is_known_by_the_name_in_sources_yml(warehouse: Path, dbt: Dbt) -> None:
+    """GitHub has renamed it since, and writes it in another case."""
+    raw = RawWarehouse(warehouse)
+    payload = {"full_name": "Tidewater-Labs/Gauge-2", "private": False, "default_branch": "main"}
+    raw.listing("raw_github", "repositories", REPOSITORY, [Event("R_1", payload, at(1))])
+    raw.load("raw_github", {"issues": [issue(1, "Gauge reads twice", 2)]})
+    dbt("seed")
+    dbt("run", "--select", "+int_headwater__document_readings")
+    assert read(
+        warehouse, "select is_private from intermediate.int_headwater__document_readings"
+    ) == [(False,)]
+
+
 def test_a_slug_is_no_other_documents_in_any_store(warehouse: Path, dbt: Dbt) -> None:
     """An issue of either Linear workspace and a page of Notion have one key; the oldest has it."""
     first = {"id": "li-1", "identifier": "ENG-12", "createdAt": at(2).isoformat()}

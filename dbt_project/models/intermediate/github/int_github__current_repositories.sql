@@ -1,4 +1,5 @@
--- A name may have been another repository's before: the one that has it now counts.
+-- A name may have been another repository's before: the one that has it now counts. It
+-- is the name in sources.yml: GitHub may write it otherwise, or have renamed it.
 with repositories as (
     select * from {{ ref('stg_github__repositories') }}
 ),
@@ -6,9 +7,8 @@ with repositories as (
 choose_newest as (
     select *
     from repositories
-    where full_name is not null
     qualify row_number() over (
-        partition by connection_id, full_name
+        partition by connection_id, container
         order by
             deleted_at is null desc,
             last_seen_at desc,

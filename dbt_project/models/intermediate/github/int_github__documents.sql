@@ -121,7 +121,7 @@ comment_documents as (
         on
             comments.connection_id = items.connection_id
             and comments.container = items.container
-            and comments.issue_number = items.item_number
+            and comments.issue_number = items.current_number
 ),
 
 review_documents as (
@@ -152,7 +152,7 @@ review_documents as (
         on
             reviews.connection_id = items.connection_id
             and reviews.container = items.container
-            and reviews.pull_request_number = items.item_number
+            and reviews.pull_request_number = items.current_number
 ),
 
 thread_comments as (
@@ -205,7 +205,7 @@ review_comment_documents as (
         on
             review_comments.connection_id = items.connection_id
             and review_comments.container = items.container
-            and review_comments.pull_request_number = items.item_number
+            and review_comments.pull_request_number = items.current_number
     left join thread_comments as threads
         on
             review_comments.connection_id = threads.connection_id
@@ -292,7 +292,7 @@ describe_documents as (
     left join repositories
         on
             documents.connection_id = repositories.connection_id
-            and documents.container = repositories.full_name
+            and documents.container = repositories.container
 )
 
 select * from describe_documents

@@ -50,7 +50,7 @@ describe_files as (
     left join repositories
         on
             files.connection_id = repositories.connection_id
-            and files.container = repositories.full_name
+            and files.container = repositories.container
     -- As conditions of one side alone these would compare every pair of rows.
     left join blobs
         on

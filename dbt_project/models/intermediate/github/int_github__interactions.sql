@@ -42,9 +42,10 @@ openings as (
     select
         connection_id,
         container,
-        item_number,
         'opened:' || external_id as event_key,
         'opened' as interaction_type,
+        'github:' || document_type || ':' || external_id as own_document_id,
+        container || '#' || item_name as own_source_id,
         author_id as actor_id,
         is_author_bot as is_bot,
         source_created_at as occurred_at,
@@ -299,7 +300,7 @@ describe_interactions as (
         on
             interactions.connection_id = items.connection_id
             and interactions.container = items.container
-            and interactions.item_number = items.item_number
+            and interactions.item_number = items.current_number
 )
 
 select * from describe_interactions

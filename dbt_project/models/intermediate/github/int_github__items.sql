@@ -35,11 +35,10 @@ pairs as (
         connection_id,
         container,
         document_type,
-        item_name,
-        max_by(
-            { 'external_id': external_id, 'is_own_row': is_own_row },
-            (occurred_at, is_own_row, external_id)
-        ) as newest,
+        external_id,
+        max_by(is_own_row, (occurred_at, is_own_row)) as is_own_row,
+        max(item_number) as item_number,
+        min(source_created_at) as source_created_at,
         max(head_branch) as head_branch,
         max(base_branch) as base_branch,
         max(head_repository) as head_repository,
@@ -52,7 +51,26 @@ pairs as (
         max(deleted_at) as deleted_at,
         max(deletion_reason) as deletion_reason
     from list_items
-    group by connection_id, container, document_type, item_name
+    group by connection_id, container, document_type, external_id
+),
+
+-- A repository may be made anew under its name, an issue be turned into a pull request:
+-- what is said of a number is then said of the item that has it now.
+number_pairs as (
+    select
+        *,
+        if(
+            row_number() over (
+                partition by connection_id, container, item_number
+                order by
+                    deleted_at is null desc,
+                    source_created_at desc,
+                    external_id asc
+            ) = 1,
+            item_number,
+            null
+        ) as current_number
+    from pairs
 ),
 
 describe_items as (
@@ -76,6 +94,7 @@ describe_items as (
         items.labels,
         items.assignee_logins,
         items.item_number,
+        pairs.current_number,
         items.is_author_bot,
         items.is_draft,
         items.is_locked,
@@ -94,14 +113,13 @@ describe_items as (
         pairs.deleted_at,
         pairs.deletion_reason
     from list_items as items
-    inner join pairs
+    inner join number_pairs as pairs
         on
             items.connection_id = pairs.connection_id
             and items.container = pairs.container
             and items.document_type = pairs.document_type
-            and items.item_name = pairs.item_name
-            and items.external_id = pairs.newest.external_id
-            and items.is_own_row = pairs.newest.is_own_row
+            and items.external_id = pairs.external_id
+            and items.is_own_row = pairs.is_own_row
 )
 
 select * from describe_items

@@ -31,7 +31,7 @@ wiki_page_documents as (
     left join repositories
         on
             wiki_pages.connection_id = repositories.connection_id
-            and wiki_pages.container = repositories.full_name
+            and wiki_pages.container = repositories.container
 )
 
 select * from wiki_page_documents

@@ -61,7 +61,7 @@ describe_repositories as (
     left join repositories
         on
             settings.connection_id = repositories.connection_id
-            and settings.repository = repositories.full_name
+            and settings.repository = repositories.container
             and repositories.deleted_at is null
     left join sync_state
         on
