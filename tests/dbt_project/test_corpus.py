@@ -183,6 +183,12 @@ def test_corpus_becomes_documents_and_loses_nothing(warehouse: Path, dbt: Dbt) -
         ("renamed", 1),
         ("subscribed", 1),
     ]
+    # The event names who was mentioned, not who wrote it: still an account, but nobody's deed.
+    assert read(
+        warehouse,
+        "select to_value, interactions.contact_id, handle from core.interactions left join"
+        " core.contact_identities on to_value = handle where interaction_type = 'mentioned'",
+    ) == [("panjf2000", None, "panjf2000")]
     assert read(
         warehouse,
         "select count(*) from core.documents where parent_document_id is null"

@@ -73,6 +73,7 @@ recorded_events as (
             when event in ('ready_for_review', 'convert_to_draft') then 'draft'
             when event = 'renamed' then 'title'
             when event = 'review_dismissed' then 'review'
+            when event = 'mentioned' then 'mention'
         end as field,
         case event
             when 'renamed' then renamed_from
@@ -92,10 +93,18 @@ recorded_events as (
             when 'closed' then 'closed'
             when 'merged' then 'merged'
             when 'reopened' then 'open'
+            when 'mentioned' then actor_login
         end as to_value,
         -- GitHub names the assigned person as the actor; who did it is the assigner.
-        coalesce(assigner_id, actor_id) as actor_id,
-        if(assigner_id is null, is_actor_bot, is_assigner_bot) as is_bot,
+        -- The actor of a mention is who was mentioned; who wrote it is not told.
+        case
+            when event != 'mentioned' then coalesce(assigner_id, actor_id)
+        end as actor_id,
+        case
+            when event = 'mentioned' then false
+            when assigner_id is null then is_actor_bot
+            else is_assigner_bot
+        end as is_bot,
         source_created_at as occurred_at,
         dismissal_message as body_raw
     from issue_events
