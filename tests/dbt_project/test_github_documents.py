@@ -269,10 +269,11 @@ def test_what_people_did_with_discussions_releases_and_deployments_is_told(
     github_warehouse: Path,
 ) -> None:
     columns = (
-        "interaction_id, document_id, source_id, interaction_type, field, to_value,"
+        "interaction_id, document_id, source_id, interaction_type, field, from_value, to_value,"
         " actor_identity_id, body_raw, is_bot, occurred_at"
     )
     talk = ("github:discussion:D_7", f"{GAUGE}#7")
+    remark = (*talk, "commented", None, None, None)
     ada, bot = "github:U_ada", "github:BOT_g"
     commit = f"{GAUGE}@{COMMIT}"
     answer = "github:comment:DC_2"
@@ -283,23 +284,23 @@ def test_what_people_did_with_discussions_releases_and_deployments_is_told(
     ) == [
         (f"github:{key}", *rest)
         for key, *rest in (
-            ("answered:D_7", *talk, "answered", "answer", answer, ada, None, False, at(5)),
-            ("closed:D_7", *talk, "closed", "state", "closed", None, None, False, at(6)),
-            ("commented:DC_1", *talk, "commented", None, None, None, "comment 1", False, at(1)),
-            ("commented:DC_2", *talk, "commented", None, None, bot, "comment 2", True, at(2)),
-            ("commented:DC_3", *talk, "commented", None, None, None, "comment 3", False, at(3)),
+            ("answered:D_7", *talk, "answered", "answer", None, answer, ada, None, False, at(5)),
+            ("closed:D_7", *talk, "closed", "state", "open", "closed", None, None, False, at(6)),
+            ("commented:DC_1", *remark, None, "comment 1", False, at(1)),
+            ("commented:DC_2", *remark, bot, "comment 2", True, at(2)),
+            ("commented:DC_3", *remark, None, "comment 3", False, at(3)),
             (
                 *("commented:DC_4", "github:comment:DC_4", f"{GAUGE}#9"),
-                *("commented", None, None, None, "comment 4", False, at(4)),
+                *("commented", None, None, None, None, "comment 4", False, at(4)),
             ),
             (
                 *("deployed:DES_2", f"github:commit:{commit}", commit),
-                *("deployed", "environment", "harbour", ada, "Docked.", False, at(5, 2)),
+                *("deployed", "environment", None, "harbour", ada, "Docked.", False, at(5, 2)),
             ),
-            ("opened:D_7", *talk, "opened", None, None, ada, "I wonder.", False, at(1)),
+            ("opened:D_7", *talk, "opened", None, None, None, ada, "I wonder.", False, at(1)),
             (
                 *("released:RE_1", "github:release:RE_1", f"{GAUGE}/releases/v1"),
-                *("released", None, None, None, "First.", False, at(5)),
+                *("released", None, None, None, None, "First.", False, at(5)),
             ),
         )
     ]

@@ -16,6 +16,7 @@ discussion_steps as (
         step.interaction_type || ':' || external_id as event_key,
         step.interaction_type as interaction_type,
         step.field as field,
+        step.from_value as from_value,
         step.to_value as to_value,
         step.actor_id as actor_id,
         step.is_bot as is_bot,
@@ -26,19 +27,22 @@ discussion_steps as (
             *,
             unnest([
                 {
-                    'interaction_type': 'opened', 'field': null, 'to_value': null,
+                    'interaction_type': 'opened', 'field': null,
+                    'from_value': null, 'to_value': null,
                     'actor_id': author_id, 'is_bot': is_author_bot,
                     'occurred_at': source_created_at, 'body_raw': body
                 },
                 {
                     'interaction_type': 'answered', 'field': 'answer',
+                    'from_value': null,
                     'to_value': 'github:comment:' || answer_comment_id,
                     'actor_id': chooser_id, 'is_bot': is_chooser_bot,
                     'occurred_at': answered_at, 'body_raw': null
                 },
                 {
                     'interaction_type': 'closed', 'field': 'state',
-                    'to_value': 'closed', 'actor_id': null, 'is_bot': null,
+                    'from_value': 'open', 'to_value': 'closed',
+                    'actor_id': null, 'is_bot': null,
                     'occurred_at': closed_at, 'body_raw': null
                 }
             ]) as step

@@ -82,7 +82,11 @@ recorded_events as (
             when 'demilestoned' then milestone_title
             when 'review_request_removed' then requested_reviewer
             when 'review_dismissed' then dismissed_review_state
+            when 'closed' then 'open'
+            when 'merged' then 'open'
             when 'reopened' then 'closed'
+            when 'convert_to_draft' then 'ready'
+            when 'ready_for_review' then 'draft'
         end as from_value,
         case event
             when 'renamed' then renamed_to
@@ -93,6 +97,8 @@ recorded_events as (
             when 'closed' then 'closed'
             when 'merged' then 'merged'
             when 'reopened' then 'open'
+            when 'convert_to_draft' then 'draft'
+            when 'ready_for_review' then 'ready'
             when 'mentioned' then actor_login
         end as to_value,
         -- GitHub names the assigned person as the actor; who did it is the assigner.
@@ -122,6 +128,7 @@ implied_ends as (
         ends.interaction_type || ':' || items.external_id as event_key,
         ends.interaction_type,
         'state' as field,
+        'open' as from_value,
         ends.interaction_type as to_value,
         ends.occurred_at
     from (
