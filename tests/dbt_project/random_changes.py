@@ -98,7 +98,10 @@ class Changes:
 
     def issue(self) -> None:
         number, repository = self.random.randint(1, 8), self.random.choice(REPOSITORIES)
-        self._item("issues", f"I_{repository}_{number}", number, repository)
+        above = f"{self.random.choice(REPOSITORIES)}/issues/{self.random.randint(1, 12)}"
+        parents = (None, f"https://api.github.com/repos/{above}")
+        parent = {"parent_issue_url": self.random.choice(parents)}
+        self._item("issues", f"I_{repository}_{number}", number, repository, **parent)
 
     def pull_request(self) -> None:
         number, repository = self.random.randint(9, 12), self.random.choice(REPOSITORIES)

@@ -10,16 +10,18 @@ from typing import Any, Final
 from tests.dbt_project.conftest import Dbt, read, read_all, read_rows
 from tests.dbt_project.github_objects import blob, file, gone
 from tests.dbt_project.github_payloads import (
+    API,
     ATTIC,
     COMMIT,
     GAUGE,
     LOST_SHA,
     PICTURE_SHA,
+    PULL_REQUEST,
     TEXT_SHA,
     WEB,
     at,
 )
-from tests.raw_warehouse import RawWarehouse
+from tests.raw_warehouse import Event, RawWarehouse
 
 COLUMNS: Final = (
     "document_id, source_id, title, body, url, state, source_state, labels, parent_document_id,"
@@ -96,6 +98,54 @@ def test_discussions_and_their_comments_are_one_tree(github_warehouse: Path) -> 
             source_created_at=at(1),
             source_updated_at=at(6),
         ),
+    ]
+
+
+def test_sub_issues_are_below_the_issue_they_are_part_of(warehouse: Path, dbt: Dbt) -> None:
+    """Wherever it is loaded; a pull request of that number and a circle are above nothing."""
+
+    def issue(number: int, repository: str, parent: str | None) -> Event:
+        url = parent and f"https://api.github.com/repos/{parent.replace('#', '/issues/')}"
+        payload = {"number": number, "parent_issue_url": url}
+        return Event(f"I_{number}", payload, at(2), container=repository)
+
+    issues = [
+        issue(1, ATTIC, None),
+        issue(2, GAUGE, ATTIC.title() + "#1"),
+        issue(4, GAUGE, f"{GAUGE}#2"),
+        issue(5, GAUGE, f"{GAUGE}#3"),
+        issue(6, GAUGE, f"{GAUGE}#99"),
+        issue(7, GAUGE, f"{GAUGE}#8"),
+        issue(8, GAUGE, f"{GAUGE}#7"),
+        issue(9, GAUGE, f"{GAUGE}#8"),
+    ]
+    remark = {"id": 10, "issue_url": f"{API}/issues/4"}
+    raw = RawWarehouse(warehouse)
+    raw.load(
+        "raw_github",
+        {
+            "issues": issues,
+            "pull_requests": [Event("PR_3", PULL_REQUEST, at(2), container=GAUGE)],
+            "issue_comments": [Event("IC_10", remark, at(2), container=GAUGE)],
+        },
+    )
+    dbt("seed")
+    dbt("run", "--select", "+documents")
+    found = read(
+        warehouse,
+        "select document_id, parent_document_id, root_document_id from core.documents order by 1",
+    )
+    assert [tuple(name and name.rpartition(":")[2] for name in row) for row in found] == [
+        ("IC_10", "I_4", "I_1"),
+        ("I_1", None, "I_1"),
+        ("I_2", "I_1", "I_1"),
+        ("I_4", "I_2", "I_1"),
+        ("I_5", None, "I_5"),
+        ("I_6", None, "I_6"),
+        ("I_7", "I_8", "I_7"),
+        ("I_8", "I_7", "I_8"),
+        ("I_9", "I_8", "I_9"),
+        ("PR_3", None, "PR_3"),
     ]
 
 

@@ -1,4 +1,4 @@
-with items as not materialized (
+with recursive items as not materialized (
     select * from {{ ref('int_github__items') }}
 ),
 
@@ -52,6 +52,48 @@ identify_items as (
         'github:' || document_type || ':' || external_id as document_id,
         container || '#' || item_name as item_key
     from items
+),
+
+-- An issue and a pull request share their numbers; only an issue is above another.
+sub_issues as (
+    select
+        items.connection_id,
+        items.document_id,
+        max_by(parents.document_id, (parents.last_seen_at, parents.document_id))
+            as parent_document_id
+    from identify_items as items
+    inner join identify_items as parents
+        on
+            items.connection_id = parents.connection_id
+            and lower(items.parent_issue_key) = lower(parents.item_key)
+    where
+        items.parent_issue_key is not null
+        and parents.current_number is not null
+        and parents.document_type = 'issue'
+    group by items.connection_id, items.document_id
+),
+
+-- From the top down, so that a cycle in the source ends nothing but its own branch.
+roots as (
+    select distinct
+        tops.connection_id,
+        tops.parent_document_id as document_id,
+        tops.parent_document_id as root_document_id
+    from sub_issues as tops
+    anti join sub_issues
+        on
+            tops.connection_id = sub_issues.connection_id
+            and tops.parent_document_id = sub_issues.document_id
+    union all
+    select
+        sub_issues.connection_id,
+        sub_issues.document_id,
+        roots.root_document_id
+    from sub_issues
+    inner join roots
+        on
+            sub_issues.connection_id = roots.connection_id
+            and sub_issues.parent_document_id = roots.document_id
 ),
 
 item_documents as (
@@ -275,8 +317,10 @@ describe_documents as (
         documents.source_state,
         documents.labels,
         documents.people,
-        documents.parent_document_id,
-        documents.root_document_id,
+        coalesce(documents.parent_document_id, sub_issues.parent_document_id)
+            as parent_document_id,
+        coalesce(roots.root_document_id, documents.root_document_id)
+            as root_document_id,
         coalesce(
             'github:' || documents.author_id, 'email:' || documents.author_email
         ) as author_identity_id,
@@ -293,6 +337,16 @@ describe_documents as (
         on
             documents.connection_id = repositories.connection_id
             and documents.container = repositories.container
+    -- Few issues have one above them: these joins cost nothing where none has.
+    left join sub_issues
+        on
+            documents.connection_id = sub_issues.connection_id
+            and documents.document_id = sub_issues.document_id
+    -- What is said about a sub-issue is below the same top.
+    left join roots
+        on
+            documents.connection_id = roots.connection_id
+            and documents.root_document_id = roots.document_id
 )
 
 select * from describe_documents

@@ -91,6 +91,7 @@ describe_items as (
         items.state_reason,
         items.author_association,
         items.milestone_title,
+        items.parent_issue_key,
         items.labels,
         items.assignee_logins,
         items.item_number,

@@ -7,8 +7,9 @@
     'user': user, 'assignees': [user], 'labels': [{'name': 'VARCHAR'}],
     'milestone': {'number': 'BIGINT', 'title': 'VARCHAR'}, 'pull_request':
     {'url': 'VARCHAR', 'merged_at': 'TIMESTAMPTZ'}, 'comments': 'BIGINT',
-    'locked': 'BOOLEAN', 'draft': 'BOOLEAN', 'closed_at': 'TIMESTAMPTZ',
-    'created_at': 'TIMESTAMPTZ', 'updated_at': 'TIMESTAMPTZ',
+    'parent_issue_url': 'VARCHAR', 'locked': 'BOOLEAN', 'draft': 'BOOLEAN',
+    'closed_at': 'TIMESTAMPTZ', 'created_at': 'TIMESTAMPTZ',
+    'updated_at': 'TIMESTAMPTZ',
 } %}
 
 with events as (
@@ -27,6 +28,8 @@ renamed as (
         record.state_reason as state_reason,
         record.author_association as author_association,
         record.milestone.title as milestone_title,
+        regexp_extract(record.parent_issue_url, '/repos/(.+)/issues/\d+$', 1)
+        || '#' || {{ number_of_url('record.parent_issue_url') }} as parent_issue_key,
         [label.name for label in record.labels] as labels,
         [person.login for person in record.assignees] as assignee_logins,
         record.number as issue_number,
