@@ -74,6 +74,11 @@ recorded_events as (
             when event = 'renamed' then 'title'
             when event = 'review_dismissed' then 'review'
             when event = 'mentioned' then 'mention'
+            when event in ('sub_issue_added', 'sub_issue_removed') then 'sub_issue'
+            when event in ('parent_issue_added', 'parent_issue_removed') then 'parent'
+            when event in ('blocked_by_added', 'blocked_by_removed') then 'blocked_by'
+            when event in ('blocking_added', 'blocking_removed') then 'blocking'
+            when starts_with(event, 'issue_type_') then 'issue_type'
         end as field,
         case event
             when 'renamed' then renamed_from
@@ -87,6 +92,12 @@ recorded_events as (
             when 'reopened' then 'closed'
             when 'convert_to_draft' then 'ready'
             when 'ready_for_review' then 'draft'
+            when 'issue_type_changed' then previous_issue_type
+            when 'issue_type_removed' then coalesce(previous_issue_type, issue_type)
+            when 'sub_issue_removed' then other_issue_key
+            when 'parent_issue_removed' then other_issue_key
+            when 'blocked_by_removed' then other_issue_key
+            when 'blocking_removed' then other_issue_key
         end as from_value,
         case event
             when 'renamed' then renamed_to
@@ -100,6 +111,12 @@ recorded_events as (
             when 'convert_to_draft' then 'draft'
             when 'ready_for_review' then 'ready'
             when 'mentioned' then actor_login
+            when 'issue_type_added' then issue_type
+            when 'issue_type_changed' then issue_type
+            when 'sub_issue_added' then other_issue_key
+            when 'parent_issue_added' then other_issue_key
+            when 'blocked_by_added' then other_issue_key
+            when 'blocking_added' then other_issue_key
         end as to_value,
         -- GitHub names the assigned person as the actor; who did it is the assigner.
         -- The actor of a mention is who was mentioned; who wrote it is not told.
