@@ -319,7 +319,8 @@ def test_a_number_that_two_items_had_means_the_one_that_has_it_now(
     """A repository was made anew under its name; an issue was turned into a pull request."""
     raw = RawWarehouse(warehouse)
     pull = replace(pull_request(1, "Fix the alarm", 3), external_id="P_1")
-    old = replace(issue(2, "Gauge reads twice", 2), external_id="I_old")
+    ended = {"state": "closed", "closed_at": at(2).isoformat()}
+    old = replace(issue(2, "Gauge reads twice", 2, **ended), external_id="I_old")
     new = replace(issue(2, "Sensor is wet", 5, created_at=at(5).isoformat()), external_id="I_new")
     raw.load(
         "raw_github",
@@ -352,6 +353,7 @@ def test_a_number_that_two_items_had_means_the_one_that_has_it_now(
         warehouse,
         "select interaction_id, document_id from core.interactions order by interaction_id",
     ) == [
+        ("github:closed:I_old", "github:issue:I_old"),
         ("github:commented:C_10", "github:pull_request:P_1"),
         ("github:commented:C_20", "github:issue:I_new"),
         ("github:opened:I_1", "github:issue:I_1"),

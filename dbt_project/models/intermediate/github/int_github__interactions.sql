@@ -141,7 +141,9 @@ implied_ends as (
     select
         items.connection_id,
         items.container,
-        items.item_number,
+        'github:' || items.document_type || ':' || items.external_id
+            as own_document_id,
+        items.container || '#' || items.item_name as own_source_id,
         ends.interaction_type || ':' || items.external_id as event_key,
         ends.interaction_type,
         'state' as field,
