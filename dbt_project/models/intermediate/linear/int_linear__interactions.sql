@@ -1,3 +1,6 @@
+-- A view forgets that a CTE is not to be materialized, so documents are named directly.
+{% set documents = ref('int_headwater__document_readings') %}
+
 with issues as not materialized (
     select * from {{ ref('stg_linear__issues') }}
 ),
@@ -181,16 +184,30 @@ state_changes as (
     where changes.occurred_at is not null
 ),
 
+-- What a comment is about is its document's parent, as far as that is loaded.
+commented_items as (
+    select
+        comments.connection_id,
+        comments.document_id as comment_document_id,
+        items.document_id,
+        items.source_id
+    from {{ documents }} as comments
+    inner join {{ documents }} as items
+        on
+            comments.connection_id = items.connection_id
+            and comments.parent_document_id = items.document_id
+    where comments.source_type = 'linear' and comments.document_type = 'comment'
+),
+
 comments_made as (
     select
         comments.connection_id,
         'commented:' || comments.external_id as event_key,
         coalesce(
-            issues.identifier, comments.issue_identifier, comments.container
+            items.source_id, comments.issue_identifier, comments.container
         ) as source_id,
         coalesce(
-            'linear:issue:' || issues.external_id,
-            'linear:comment:' || comments.external_id
+            items.document_id, 'linear:comment:' || comments.external_id
         ) as document_id,
         'commented' as interaction_type,
         coalesce(
@@ -201,10 +218,10 @@ comments_made as (
         comments.source_created_at as occurred_at,
         comments.body as body_raw
     from comments
-    left join issues
+    left join commented_items as items
         on
-            comments.connection_id = issues.connection_id
-            and comments.issue_id = issues.external_id
+            comments.connection_id = items.connection_id
+            and 'linear:comment:' || comments.external_id = items.comment_document_id
 ),
 
 unite_interactions as (
