@@ -115,6 +115,10 @@ another of the list passes on row by row is proved by that one.
     'stg_github__repository_counts': [['connection_id', 'event_id']],
     'stg_github__tags': [['connection_id', 'container', 'external_id']],
     'stg_github__wiki_pages': [['connection_id', 'container', 'external_id']],
+    'stg_notion__data_source_versions': [
+        ['connection_id', 'external_id', 'occurred_at'],
+    ],
+    'stg_notion__page_versions': [['connection_id', 'external_id', 'occurred_at']],
     'stg_headwater__dead_letters': [['dead_letter_event_id'], ['dead_letter_id']],
     'stg_headwater__error_events': [['error_event_id'], ['error_id', 'outcome']],
     'stg_headwater__sources': [['connection_id']],

@@ -6,10 +6,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from tests.dbt_project.conftest import Dbt, read
+from tests.dbt_project.conftest import Dbt, read, read_all
 from tests.raw_warehouse import Event, RawWarehouse
 
-BUILD: Final = "build --select +interactions --exclude-resource-type unit_test test".split()
+BUILD: Final = (
+    *("build", "--select", "+interactions"),
+    *("--exclude-resource-type", "unit_test", "test"),
+)
 
 
 def at(day: int, minute: int = 0) -> datetime:
@@ -19,6 +22,25 @@ def at(day: int, minute: int = 0) -> datetime:
 def linear(external_id: str, **payload: Any) -> Event:
     times = {"createdAt": at(1).isoformat(), "updatedAt": at(2).isoformat()}
     return Event(external_id, {**times, **payload}, at(2), container="ENG")
+
+
+def notion(external_id: str, editor: str, edited: datetime, seen: int = 0, **changed: Any) -> Event:
+    """A version of something that was made at the first minute, read at minute `seen`."""
+    payload = {
+        "created_by": {"id": "ada"},
+        "created_time": at(1).isoformat(),
+        "last_edited_by": {"id": editor},
+        "last_edited_time": edited.isoformat(),
+    }
+    return Event(
+        external_id,
+        changed.get("payload", payload),
+        changed.get("occurred_at", edited),
+        changed.get("operation", "upsert"),
+        "Tidewater",
+        changed.get("connection_id"),
+        at(28, seen),
+    )
 
 
 def done(warehouse: Path, columns: str, of_type: str) -> list[tuple[Any, ...]]:
@@ -65,3 +87,65 @@ def test_a_comment_in_linear_is_about_whatever_it_was_written_on(warehouse: Path
         ("linear:document:d1", "documents/plan"),
         ("linear:comment:c8", "ENG"),
     ]
+
+
+def test_every_edit_in_notion_that_was_read_stays_when_the_next_one_comes(
+    warehouse: Path, dbt: Dbt
+) -> None:
+    raw = RawWarehouse(warehouse)
+    trashed = {"reason": "trashed", "evidence": {}}
+    raw.load(
+        "raw_notion",
+        {
+            "pages": [
+                notion("edited", "ada", at(1)),
+                notion("edited", "ada", at(2)),
+                notion("edited", "ada", at(2), connection_id="other"),
+                notion("gone", "bo", at(2)),
+                notion("returned", "ada", at(2)),
+                notion("new", "bo", at(1)),
+            ],
+            "data_sources": [notion("table", "ada", at(3))],
+        },
+    )
+    dbt(*BUILD)
+    first = done(warehouse, "*", "'edited'")
+    assert len(first) == 4
+    raw.load(
+        "raw_notion",
+        {
+            "pages": [
+                notion("edited", "bo", at(4)),
+                # Of one minute what was read last counts, whichever load came last.
+                notion("edited", "cy", at(4, 1), 2),
+                notion("edited", "bo", at(4, 1), 1),
+                notion("edited", "cy", at(5), payload="{broken"),
+                notion("gone", "", at(6), payload=trashed, operation="delete"),
+                # What comes back is told as of its return: no other edit.
+                notion("returned", "", at(6), payload=trashed, operation="delete"),
+                notion("returned", "ada", at(2), occurred_at=at(7)),
+            ],
+            "data_sources": [notion("table", "bo", at(4))],
+        },
+    )
+    dbt(*BUILD)
+    assert {*first} < {*done(warehouse, "*", "'edited'")}
+    columns = "connection_id, document_id, actor_identity_id, occurred_at"
+    assert done(warehouse, columns, "'edited'") == [
+        ("notion", "notion:data_source:table", "notion:ada", at(3)),
+        ("notion", "notion:data_source:table", "notion:bo", at(4)),
+        ("notion", "notion:page:edited", "notion:ada", at(2)),
+        ("notion", "notion:page:edited", "notion:bo", at(4)),
+        ("notion", "notion:page:edited", "notion:cy", at(4, 1)),
+        ("notion", "notion:page:gone", "notion:bo", at(2)),
+        ("notion", "notion:page:returned", "notion:ada", at(2)),
+    ]
+    assert read(
+        warehouse,
+        "select count(*), count(distinct interaction_id), count(distinct connection_id)"
+        " from intermediate.int_headwater__interaction_readings"
+        " where interaction_type = 'edited'",
+    ) == [(8, 7, 2)]
+    incremental = read_all(warehouse)
+    dbt(*BUILD, "--full-refresh")
+    assert read_all(warehouse) == incremental

@@ -19,29 +19,46 @@ creations as (
     from documents
 ),
 
+versions as (
+    select
+        *,
+        'notion:page:' || external_id as document_id
+    from {{ ref('stg_notion__page_versions') }}
+    union all by name
+    select
+        *,
+        'notion:data_source:' || external_id as document_id
+    from {{ ref('stg_notion__data_source_versions') }}
+),
+
 -- Notion tells the last edit only, to the minute; within the minute of creation, none.
-last_edits as (
+-- So every version that was ever read tells of one.
+edits as (
     select
         connection_id,
         document_id as event_document_id,
+        ':' || epoch_ms(source_updated_at) as edit_key,
         'edited' as interaction_type,
         document_id as target_id,
-        'notion:' || (source_metadata ->> '$.last_editor_id') as actor_identity_id,
+        'notion:' || max_by({ 'id': last_editor_id }, occurred_at).id
+            as actor_identity_id,
         source_updated_at as occurred_at
-    from documents
-    where document_type != 'comment' and source_updated_at > source_created_at
+    from versions
+    where source_updated_at > source_created_at
+    group by connection_id, document_id, source_updated_at
 ),
 
 unite_interactions as (
     select * from creations
     union all by name
-    select * from last_edits
+    select * from edits
 ),
 
 describe_interactions as (
     select
         'notion:' || interactions.interaction_type || ':'
-        || replace(interactions.event_document_id, 'notion:', '') as interaction_id,
+        || replace(interactions.event_document_id, 'notion:', '')
+        || coalesce(interactions.edit_key, '') as interaction_id,
         interactions.connection_id,
         'notion' as source_type,
         documents.source_id,
