@@ -89,6 +89,34 @@ def test_a_comment_in_linear_is_about_whatever_it_was_written_on(warehouse: Path
     ]
 
 
+def test_an_edit_in_linear_is_told_with_its_author_where_that_is_sure(
+    warehouse: Path, dbt: Dbt
+) -> None:
+    raw = RawWarehouse(warehouse)
+    edited = {"editedAt": at(2).isoformat(), "user": {"id": "ada"}}
+    raw.load(
+        "raw_linear",
+        {
+            "issues": [linear("i1", identifier="ENG-1")],
+            "project_updates": [linear("pu1", slugId="may", **edited)],
+            "initiative_updates": [linear("nu1", slugId="june", **edited)],
+            "comments": [
+                linear("c1", issue={"id": "i1"}, **edited),
+                linear("c2", editedAt=at(3).isoformat(), botActor={"id": "bot"}),
+                linear("c3", user={"id": "ada"}),
+            ],
+        },
+    )
+    dbt(*BUILD)
+    columns = "document_id, source_id, actor_identity_id, is_bot, occurred_at"
+    assert done(warehouse, columns, "'edited'") == [
+        ("linear:comment:c1", "ENG-1/comments/c1", "linear:ada", False, at(2)),
+        ("linear:comment:c2", "ENG/comments/c2", "linear:bot", True, at(3)),
+        ("linear:initiative_update:nu1", "initiative-updates/june", None, False, at(2)),
+        ("linear:project_update:pu1", "project-updates/may", None, False, at(2)),
+    ]
+
+
 def test_every_edit_in_notion_that_was_read_stays_when_the_next_one_comes(
     warehouse: Path, dbt: Dbt
 ) -> None:

@@ -224,6 +224,49 @@ comments_made as (
             and 'linear:comment:' || comments.external_id = items.comment_document_id
 ),
 
+-- A comment is edited by its author; of an update Linear tells when, not by whom.
+edits as (
+    select
+        documents.connection_id,
+        'edited:' || comments.external_id || ':' || epoch_ms(comments.edited_at)
+            as event_key,
+        documents.source_id,
+        documents.document_id,
+        'edited' as interaction_type,
+        coalesce(
+            comments.user_id, comments.external_user_id, comments.bot_actor_id
+        ) as actor_id,
+        coalesce(comments.user_id, comments.external_user_id) is null
+        and comments.bot_actor_id is not null as is_bot_actor,
+        comments.edited_at as occurred_at
+    from {{ ref('stg_linear__comments') }} as comments
+    inner join {{ documents }} as documents
+        on
+            comments.connection_id = documents.connection_id
+            and 'linear:comment:' || comments.external_id = documents.document_id
+    where comments.edited_at is not null
+    union all by name
+    select
+        connection_id,
+        'edited:' || external_id || ':' || epoch_ms(edited_at) as event_key,
+        'project-updates/' || coalesce(slug_id, external_id) as source_id,
+        'linear:project_update:' || external_id as document_id,
+        'edited' as interaction_type,
+        edited_at as occurred_at
+    from project_updates
+    where edited_at is not null
+    union all by name
+    select
+        connection_id,
+        'edited:' || external_id || ':' || epoch_ms(edited_at) as event_key,
+        'initiative-updates/' || coalesce(slug_id, external_id) as source_id,
+        'linear:initiative_update:' || external_id as document_id,
+        'edited' as interaction_type,
+        edited_at as occurred_at
+    from initiative_updates
+    where edited_at is not null
+),
+
 unite_interactions as (
     select * from openings
     union all by name
@@ -234,6 +277,8 @@ unite_interactions as (
     select * from updates_posted
     union all by name
     select * from comments_made
+    union all by name
+    select * from edits
 ),
 
 describe_interactions as (
