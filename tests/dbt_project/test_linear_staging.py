@@ -286,6 +286,8 @@ def test_history_names_what_was_before_and_after(staged: Path) -> None:
             to_state_id="s1",
             from_state="Todo",
             to_state="In Progress",
+            from_state_type="unstarted",
+            to_state_type="started",
             added_labels=["bug"],
             from_priority=0.0,
             to_priority=2.0,

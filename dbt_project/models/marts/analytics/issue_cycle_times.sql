@@ -6,6 +6,10 @@ interactions as (
     select * from {{ ref('interactions') }}
 ),
 
+issue_history as (
+    select * from {{ ref('stg_linear__issue_history') }}
+),
+
 workflow_states as (
     select * from {{ ref('stg_linear__workflow_states') }}
 ),
@@ -26,7 +30,21 @@ issues as (
     where document_type = 'issue' and deleted_at is null
 ),
 
--- Linear's history names states as teams named them; what they mean is their type.
+-- Teams rename their states, and issues change teams: what a state means is the type
+-- that the entry of the history has, else the state of that id.
+type_history as (
+    select
+        history.connection_id,
+        'linear:history:' || history.external_id || ':state' as interaction_id,
+        coalesce(history.to_state_type, states.state_type) as state_type
+    from issue_history as history
+    left join workflow_states as states
+        on
+            history.connection_id = states.connection_id
+            and history.to_state_id = states.external_id
+    where history.to_state_id is not null
+),
+
 name_state_types as (
     select
         connection_id,
@@ -38,34 +56,46 @@ name_state_types as (
     group by connection_id, team_key, state_name
 ),
 
-classify_changes as (
+type_changes as (
     select
         issues.document_id,
         interactions.interaction_id,
         interactions.occurred_at,
-        case
-            when interactions.interaction_type in ('closed', 'reopened')
-                then interactions.interaction_type
-            when
-                coalesce(states.state_type, interactions.to_value)
-                in ('completed', 'canceled', 'duplicate')
-                then 'closed'
-            when coalesce(states.state_type, interactions.to_value) = 'started'
-                then 'started'
-            else 'left'
-        end as change
+        if(
+            interactions.interaction_type = 'state_changed',
+            coalesce(history.state_type, names.state_type, interactions.to_value),
+            interactions.interaction_type
+        ) as state_type
     from issues
     inner join interactions on issues.document_id = interactions.document_id
-    left join name_state_types as states
+    left join type_history as history
         on
-            issues.connection_id = states.connection_id
-            and issues.team_key = states.team_key
+            interactions.connection_id = history.connection_id
+            and interactions.interaction_id = history.interaction_id
+    left join name_state_types as names
+        on
+            issues.connection_id = names.connection_id
+            and issues.team_key = names.team_key
             and if(
                 interactions.interaction_type = 'state_changed',
                 interactions.to_value,
                 null
-            ) = states.state_name
+            ) = names.state_name
     where interactions.interaction_type in ('closed', 'reopened', 'state_changed')
+),
+
+classify_changes as (
+    select
+        document_id,
+        interaction_id,
+        occurred_at,
+        case
+            when state_type in ('closed', 'completed', 'canceled', 'duplicate')
+                then 'closed'
+            when state_type = 'started' then 'started'
+            else 'left'
+        end as change
+    from type_changes
 ),
 
 -- Closed twice in a row is closed once; any other state after a closing reopens.

@@ -46,6 +46,8 @@ renamed as (
         record.botActor.type as bot_actor_type,
         record.fromState.name as from_state,
         record.toState.name as to_state,
+        record.fromState.type as from_state_type,
+        record.toState.type as to_state_type,
         record.fromTitle as from_title,
         record.toTitle as to_title,
         [label.name for label in record.addedLabels] as added_labels,
