@@ -25,7 +25,8 @@ issues as (
             source_metadata ->> '$.closed_at',
             source_metadata ->> '$.completed_at',
             source_metadata ->> '$.canceled_at'
-        )::timestamptz as told_closed_at
+        )::timestamptz as told_closed_at,
+        (source_metadata ->> '$.started_at')::timestamptz as told_started_at
     from documents
     where document_type = 'issue' and deleted_at is null
 ),
@@ -36,12 +37,18 @@ type_history as (
     select
         history.connection_id,
         'linear:history:' || history.external_id || ':state' as interaction_id,
+        coalesce(history.from_state_type, states_before.state_type)
+            as state_type_before,
         coalesce(history.to_state_type, states.state_type) as state_type
     from issue_history as history
     left join workflow_states as states
         on
             history.connection_id = states.connection_id
             and history.to_state_id = states.external_id
+    left join workflow_states as states_before
+        on
+            history.connection_id = states_before.connection_id
+            and history.from_state_id = states_before.external_id
     where history.to_state_id is not null
 ),
 
@@ -61,6 +68,7 @@ type_changes as (
         issues.document_id,
         interactions.interaction_id,
         interactions.occurred_at,
+        history.state_type_before,
         if(
             interactions.interaction_type = 'state_changed',
             coalesce(history.state_type, names.state_type, interactions.to_value),
@@ -84,6 +92,42 @@ type_changes as (
     where interactions.interaction_type in ('closed', 'reopened', 'state_changed')
 ),
 
+-- No entry tells of the state it was opened in: its first change left that. Since when
+-- it was so the issue itself tells, unless it tells of a later time.
+find_first_states as (
+    select
+        document_id,
+        min_by(
+            { 'state_type': state_type_before, 'left_at': occurred_at },
+            (occurred_at, interaction_id)
+        ) as first_state
+    from type_changes
+    group by document_id
+),
+
+list_states as (
+    select * from type_changes
+    union all by name
+    select
+        issues.document_id,
+        '' as interaction_id,
+        states.first_state.state_type as state_type,
+        case
+            when
+                states.first_state.state_type = 'started'
+                and issues.told_started_at <= states.first_state.left_at
+                then issues.told_started_at
+            when
+                states.first_state.state_type != 'started'
+                and issues.told_closed_at <= states.first_state.left_at
+                then issues.told_closed_at
+            else issues.source_created_at
+        end as occurred_at
+    from issues
+    inner join find_first_states as states on issues.document_id = states.document_id
+    where states.first_state.state_type is not null
+),
+
 classify_changes as (
     select
         document_id,
@@ -95,7 +139,7 @@ classify_changes as (
             when state_type = 'started' then 'started'
             else 'left'
         end as change
-    from type_changes
+    from list_states
 ),
 
 -- Closed twice in a row is closed once; any other state after a closing reopens.
