@@ -124,8 +124,8 @@ list_deployments as (
     group by all
 ),
 
--- A deployment made after the merge has the merge in it if it is of that very commit,
--- of the branch merged into, or of a commit made after the merge.
+-- A deployment made after the merge has the merge in it if it is of that very commit or
+-- of one made after the merge; if its commit is not known, of the branch merged into.
 find_deployments as (
     select
         pull_requests.document_id,
@@ -140,9 +140,10 @@ find_deployments as (
         pull_requests.metadata.merge_commit_sha = deployments.commit_sha
         or (
             pull_requests.metadata.merged_at <= deployments.source_created_at
-            and (
-                pull_requests.metadata.base_branch = deployments.ref_name
-                or pull_requests.metadata.merged_at <= deployments.committed_at
+            and if(
+                deployments.committed_at is null,
+                pull_requests.metadata.base_branch = deployments.ref_name,
+                pull_requests.metadata.merged_at <= deployments.committed_at
             )
         )
     group by pull_requests.document_id
