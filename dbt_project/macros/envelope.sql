@@ -17,11 +17,26 @@
     loaded_at
 {%- endmacro %}
 
+{#-
+Whether a REST user object is the account `ghost`, which stands for all that were deleted, where
+GraphQL says null. By its id as well: at another host than github.com the same id is somebody's.
+-#}
+{% macro is_github_ghost(person) -%}
+    {{ person }}.node_id = 'MDQ6VXNlcjEwMTM3' and {{ person }}.login = 'ghost'
+{%- endmacro %}
+
+{#- A REST user object, or null when the account is gone. -#}
+{% macro github_user(person) -%}
+    if({{ is_github_ghost(person) }}, null, {{ person }})
+{%- endmacro %}
+
 {#- A GitHub user object, flattened; all null when the account is gone. -#}
 {% macro github_person(person, role) -%}
-    {{ person }}.node_id as {{ role }}_id,
-    {{ person }}.login as {{ role }}_login,
-    {{ person }}.type = 'Bot' or ends_with({{ person }}.login, '[bot]') as is_{{ role }}_bot
+    {%- set user = '(' ~ github_user(person) ~ ')' -%}
+    {{ user }}.node_id as {{ role }}_id,
+    {{ user }}.login as {{ role }}_login,
+    {{ user }}.type = 'Bot'
+    or ends_with({{ user }}.login, '[bot]') as is_{{ role }}_bot
 {%- endmacro %}
 
 {#- Every account that an object names, whatever for. -#}
@@ -36,7 +51,7 @@
             )
         }
         for person in {{ people }}
-        if person.node_id is not null
+        if person.node_id is not null and not ({{ is_github_ghost('person') }})
     ] as named_accounts
 {%- endmacro %}
 

@@ -22,6 +22,8 @@ ADAS: Final = frozenset(
 SAMS: Final = frozenset({"github:U_sam", "email:sam@home.example"})
 CYS: Final = frozenset({"github:U_cy", "linear:l_cy"})
 GAUGES: Final = frozenset({"github:U_gauge[bot]", "email:9+gauge[bot]@users.noreply.github.com"})
+# Whom GitHub's REST names for an account that was deleted.
+GHOST: Final = {"node_id": "MDQ6VXNlcjEwMTM3", "id": 10137, "login": "ghost", "type": "User"}
 
 
 def at(day: int) -> datetime:
@@ -117,6 +119,23 @@ def fill(raw: RawWarehouse) -> None:
                 # The login `tide` changed hands, so no address proves who is meant by it.
                 issue(6, {**account("tide"), "node_id": "U_tide_1"}),
                 issue(7, {**account("tide"), "node_id": "U_tide_2"}),
+                issue(8, GHOST),
+                # At another host, GitHub's number of that account is somebody's.
+                issue(9, GHOST | {"login": "gus"}),
+            ],
+            "issue_events": [
+                Event(
+                    "E_1",
+                    {
+                        "event": "assigned",
+                        "actor": account("cy"),
+                        "assignee": account("cy"),
+                        "assigner": GHOST,
+                        "issue": {"number": 5},
+                        "created_at": at(1).isoformat(),
+                    },
+                    at(1),
+                )
             ],
             "pull_request_details": [Event("PR_9", {"reviewRequests": {"nodes": asked}}, at(1))],
             "commits": [

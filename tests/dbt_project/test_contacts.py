@@ -236,11 +236,22 @@ def test_what_proves_a_link_is_its_newest_commit_however_late_an_older_one_was_r
 
 
 def test_nobodys_deeds_are_on_no_timeline(built: Path) -> None:
+    """Whether an API tells of a deleted account by null or by naming the account `ghost`."""
     assert read(
         built,
         "select interaction_id, actor_identity_id, contact_id from core.interactions"
-        " anti join core.contact_timeline using (interaction_id)",
-    ) == [("github:opened:I_5", None, None)]
+        " anti join core.contact_timeline using (interaction_id) order by 1",
+    ) == [
+        ("github:issue_event:E_1", None, None),
+        ("github:opened:I_5", None, None),
+        ("github:opened:I_8", None, None),
+    ]
+    assert read(
+        built,
+        "select handle, identity_id, author_identity_id from core.contact_identities"
+        " full join core.documents on identity_id = author_identity_id"
+        " where handle in ('ghost', 'gus') or source_id like '%#8' order by 1",
+    ) == [("gus", "github:MDQ6VXNlcjEwMTM3", "github:MDQ6VXNlcjEwMTM3"), (None, None, None)]
 
 
 def test_a_chain_of_merges_is_one_contact_and_goes_as_it_came(people: Path, dbt: Dbt) -> None:
@@ -294,7 +305,7 @@ def test_overrides_that_do_nothing_are_told(people: Path, dbt: Dbt) -> None:
         ("split", "github:ada", "notion:n_ada", None),
     )
     assert "Warning in test assert_every_contact_override_works" in said
-    assert read(people, "select count(*) from core.contacts") == [(24,)]
+    assert read(people, "select count(*) from core.contacts") == [(25,)]
 
 
 def test_later_loads_join_and_part_as_a_full_refresh_does(warehouse: Path, dbt: Dbt) -> None:

@@ -46,15 +46,15 @@ DEMO: Final = {
     # Weeks in which an issue or pull request of a repository or team was opened or ended.
     "analytics.weekly_throughput": 80,
     # Six people: 6 GitHub accounts, 6 addresses, 6 Linear users, 5 of 6 in Notion by address.
-    # 7 others at GitHub: kestrel-gis and dependabot with an address each, waterboard-mh, ghost,
-    # the web's committer and the address noreply@github.com, Joaquín's own and the laptop's.
+    # 6 others at GitHub: kestrel-gis and dependabot with an address each, waterboard-mh, the
+    # web's committer and the address noreply@github.com, Joaquín's own and the laptop's.
     # Joaquín in Notion, the integrations: one in Notion, three at Linear.
-    "core.contact_identities": 38,
-    "core.contacts": 19,  # The six; then 6 + 2 addresses, Joaquín in Notion, 4 integrations.
-    # Thirteen by nobody: a deleted account opened, one commented, a discussion was closed, four
+    "core.contact_identities": 37,
+    "core.contacts": 18,  # The six; then 5 + 2 addresses, Joaquín in Notion, 4 integrations.
+    # Fourteen by nobody: a deleted account opened, two commented, a discussion was closed, four
     # were mentioned, and Linear itself archived two, trashed one and tells of two projects only
     # when they ended, and of an update only when it was edited.
-    "core.contact_timeline": 654,
+    "core.contact_timeline": 653,
     "core.content_blobs": 39,
     "core.document_relationships": 549,
     # 85 comments, 4 discussions, 27 issues, 16 pull requests, 4 releases, 34 reviews, 30 review

@@ -121,12 +121,12 @@ recorded_events as (
         -- GitHub names the assigned person as the actor; who did it is the assigner.
         -- The actor of a mention is who was mentioned; who wrote it is not told.
         case
-            when event != 'mentioned' then coalesce(assigner_id, actor_id)
+            when event != 'mentioned' then if(has_assigner, assigner_id, actor_id)
         end as actor_id,
         case
             when event = 'mentioned' then false
-            when assigner_id is null then is_actor_bot
-            else is_assigner_bot
+            when has_assigner then is_assigner_bot
+            else is_actor_bot
         end as is_bot,
         source_created_at as occurred_at,
         dismissal_message as body_raw

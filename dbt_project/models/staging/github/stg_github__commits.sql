@@ -27,7 +27,7 @@ renamed as (
         {{ github_accounts('[record.author, record.committer]') }},
         lower(nullif(trim(record.commit.author.email), '')) as author_email,
         record.commit.author.name as author_name,
-        record.committer.node_id as committer_id,
+        ({{ github_user('record.committer') }}).node_id as committer_id,
         lower(nullif(trim(record.commit.committer.email), '')) as committer_email,
         record.commit.message as message,
         record.html_url as commit_url,

@@ -36,7 +36,7 @@ renamed as (
     select
         {{ envelope_ids() }},
         {{ github_person('record.actor', 'actor') }},
-        record.assigner.node_id as assigner_id,
+        ({{ github_user('record.assigner') }}).node_id as assigner_id,
         record.assigner.type = 'Bot'
         or ends_with(record.assigner.login, '[bot]') as is_assigner_bot,
         {{ github_accounts('[record.actor, record.assigner, record.assignee,'
@@ -60,6 +60,7 @@ renamed as (
         record.lock_reason as lock_reason,
         record.commit_id as commit_sha,
         record.issue.number as issue_number,
+        record.assigner is not null as has_assigner,
         record.created_at as source_created_at,
         {{ envelope_times() }}
     from name_other_issues

@@ -17,7 +17,7 @@ renamed as (
     select
         {{ envelope_ids() }},
         {{ github_person('record.actor', 'actor') }},
-        record.triggering_actor.node_id as trigger_actor_id,
+        ({{ github_user('record.triggering_actor') }}).node_id as trigger_actor_id,
         record.name as workflow_name,
         record.display_title as title,
         record.path as workflow_path,
