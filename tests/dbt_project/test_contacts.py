@@ -281,6 +281,11 @@ def test_a_split_takes_one_link_away_and_goes_as_it_came(people: Path, dbt: Dbt)
     override(people, dbt, ("split", "github:ada", f"email:{ADDRESS}", None))
     claimed = {f"email:{ADDRESS}", "linear:l_ada", "notion:n_ada"}
     assert groups(people) == {ADAS - claimed, frozenset(claimed), SAMS, GAUGES, CYS}
+    # Whom an address that GitHub linked joins with the account, leaves as the first of the two.
+    override(people, dbt, ("split", "linear:l_ada", "github:ada", None))
+    assert groups(people) == {ADAS - {"linear:l_ada"}, SAMS, GAUGES, CYS}
+    override(people, dbt, ("split", "github:ada", "linear:l_ada", None))
+    assert groups(people) == {ADAS - claimed, frozenset(claimed), SAMS, GAUGES, CYS}
     override(people, dbt)
     assert read_all(people) == before
 
@@ -302,7 +307,8 @@ def test_overrides_that_do_nothing_are_told(people: Path, dbt: Dbt) -> None:
         people,
         dbt,
         ("merge", "github:ada", "github:nobody", None),
-        ("split", "github:ada", "notion:n_ada", None),
+        # Both belong to her account, which is between them.
+        ("split", "email:ada@users.noreply.github.com", "notion:n_ada", None),
     )
     assert "Warning in test assert_every_contact_override_works" in said
     assert read(people, "select count(*) from core.contacts") == [(25,)]

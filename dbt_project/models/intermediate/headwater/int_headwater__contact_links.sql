@@ -35,8 +35,29 @@ address_links as (
     where is_email_verified and bot_rule is null and not has_role_address
 ),
 
+-- Who holds an address, and by which link. An account holds those that GitHub linked to
+-- it.
+holdings as (
+    select
+        from_id as holder_id,
+        to_id as address_id,
+        from_id,
+        to_id
+    from address_links
+    union all by name
+    select
+        account_links.to_id as holder_id,
+        address_links.to_id as address_id,
+        account_links.from_id,
+        account_links.to_id
+    from account_links
+    inner join address_links on account_links.from_id = address_links.from_id
+    where account_links.rule = 'linked_account'
+),
+
 -- A split takes away what joins the two directly. Where that is an address, the first
--- of the two no longer counts as holding it.
+-- of the two no longer counts as holding it. An account and a signature that is linked
+-- to it have their link between them, and both may keep the address.
 split_links as (
     select
         identity_id as from_id,
@@ -51,15 +72,18 @@ split_links as (
     where action = 'split'
     union
     select
-        overrides.identity_id as from_id,
-        own_links.to_id
+        own.from_id,
+        own.to_id
     from overrides
-    inner join address_links as own_links on overrides.identity_id = own_links.from_id
-    inner join address_links as other_links
+    inner join holdings as own on overrides.identity_id = own.holder_id
+    inner join holdings as others
         on
-            overrides.other_identity_id = other_links.from_id
-            and own_links.to_id = other_links.to_id
-    where overrides.action = 'split'
+            overrides.other_identity_id = others.holder_id
+            and own.address_id = others.address_id
+    where
+        overrides.action = 'split'
+        and own.from_id != overrides.other_identity_id
+        and others.from_id != overrides.identity_id
 ),
 
 evidence_links as (
