@@ -12,7 +12,12 @@ compare_syncs as (
         started,
         started_at,
         lag(ending) over (
-            partition by connection_id, container, started.mode
+            partition by
+                connection_id,
+                container,
+                started.mode,
+                started.window_start,
+                started.window_end
             order by started_at asc, sync_id asc
         ) as ending_before
     from syncs
