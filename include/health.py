@@ -45,9 +45,6 @@ _QUERIES: Final = {
                 max(dag_id) as dag_id,
                 max(run_id) as run_id,
                 max(log_url) as log_url,
-                max(mode) as mode,
-                min(started_at) as started_at,
-                max(completed_at) as completed_at,
                 bool_and(coalesce(is_complete, false)) as is_complete,
                 max(error_message) as error_message,
                 min(rate_limit_remaining) as quota_left,
@@ -55,14 +52,6 @@ _QUERIES: Final = {
                 sum(requests_not_modified) + sum(requests_saved) as requests_free
             from ops.sync_history
             group by connection_id, container, sync_id
-        ),
-        newest as (
-            select *
-            from syncs
-            where mode != 'webhook'
-            qualify row_number() over (
-                partition by connection_id, container order by completed_at desc, sync_id desc
-            ) = 1
         )
         select
             state.connection_id,
@@ -79,7 +68,10 @@ _QUERIES: Final = {
             newest.requests_made,
             newest.requests_free
         from ops.sync_state as state
-        left join newest using (connection_id, container)
+        left join syncs as newest
+            on state.connection_id = newest.connection_id
+            and state.container = newest.container
+            and state.last_sync_id = newest.sync_id
         order by state.connection_id, state.container
     """,
     "runs": """

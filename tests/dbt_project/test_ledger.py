@@ -105,7 +105,7 @@ def test_a_refused_resource_and_saved_requests_are_told(warehouse: Path, dbt: Db
     ]
     ((status, state),) = read(warehouse, "select last_status, state from ops.sync_state")
     assert (status, json.loads(state)["resources"]["issues"]["cursor"]) == (
-        "completed_with_errors",
+        "completed",
         "c1",
     )
 
@@ -119,6 +119,7 @@ def test_ledger_becomes_history_state_and_errors(warehouse: Path, dbt: Dbt) -> N
             *sync("s2", 10, "window", "c0"),
             *sync("s3", 20, "incremental", "c2", error="disk_full"),
             event("s4", 30, "started", mode="full", trigger="cli", resources=["issues"]),
+            *sync("s5", 40, "window", "c0"),
         ],
     )
     letter = {
@@ -205,6 +206,7 @@ def test_ledger_becomes_history_state_and_errors(warehouse: Path, dbt: Dbt) -> N
         ("s1", "incremental", "completed_with_errors", 3, 1, 1, None),
         ("s2", "window", "completed", 3, 0, 2, None),
         ("s3", "incremental", "failed", 3, 0, None, "disk_full"),
+        ("s5", "window", "completed", 3, 0, 2, None),
     ]
     ((status, failures, state),) = read(
         warehouse, "select last_status, consecutive_failure_count, state from ops.sync_state"

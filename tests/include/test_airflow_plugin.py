@@ -36,7 +36,8 @@ PUBLISHED = """
         true as is_enabled, true as is_configured, $now::timestamptz - interval 3 hours
         as last_succeeded_at;
     create table ops.sync_state as select
-        'github' as connection_id, 'tidewater-labs/<gauge>' as container, 'failed' as last_status,
+        'github' as connection_id, 'tidewater-labs/<gauge>' as container,
+        's3' as last_sync_id, 'failed' as last_status,
         $now::timestamptz - interval 3 hours as last_succeeded_at,
         2 as consecutive_failure_count;
     create table ops.sync_history as select

@@ -44,7 +44,7 @@ create table ops.ingestion_sources as select
     true as is_enabled, true as is_configured, null::timestamptz as last_succeeded_at;
 create table ops.sync_state as select
     if(name = 'ENG', 'paused', 'github') as connection_id, name as container,
-    'failed' as last_status, 1 as consecutive_failure_count,
+    's' as last_sync_id, 'failed' as last_status, 1 as consecutive_failure_count,
     timestamptz '2026-11-21 12:00:00+00' - to_minutes(minutes) as last_succeeded_at
 from (values ('acme/one', 120), ('acme/two', 121), ('acme/gone', 9999), ('ENG', 9999))
     as states (name, minutes);

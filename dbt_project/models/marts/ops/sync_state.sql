@@ -8,6 +8,38 @@ branches as (
     select * from {{ ref('stg_github__branches') }}
 ),
 
+live_resources as (
+    select distinct
+        connection_id,
+        container,
+        resource
+    from sync_history
+    where mode = 'incremental'
+),
+
+-- A window, a full read or a reconciliation beside the live sync says nothing about how
+-- that stands. It counts where there is no live sync.
+resource_syncs as (
+    select sync_history.*
+    from sync_history
+    anti join live_resources
+        on
+            sync_history.connection_id = live_resources.connection_id
+            and sync_history.container = live_resources.container
+            and if(sync_history.mode = 'incremental', null, sync_history.resource)
+            = live_resources.resource
+),
+
+container_syncs as (
+    select sync_history.*
+    from sync_history
+    anti join live_resources
+        on
+            sync_history.connection_id = live_resources.connection_id
+            and if(sync_history.mode = 'incremental', null, sync_history.container)
+            = live_resources.container
+),
+
 -- Windows and reconciliations leave the live cursor where it was; a failed sync has not
 -- moved it.
 newest_cursors as (
@@ -26,7 +58,7 @@ newest_cursors as (
         max(completed_at) filter (
             where status in ('completed', 'completed_with_errors')
         ) as last_succeeded_at
-    from sync_history
+    from resource_syncs
     group by connection_id, container, resource
 ),
 
@@ -77,7 +109,7 @@ sum_syncs as (
             when bool_or(status = 'completed_with_errors') then 'completed_with_errors'
             else 'completed'
         end as status
-    from sync_history
+    from container_syncs
     group by connection_id, source_type, container, sync_id
 ),
 
