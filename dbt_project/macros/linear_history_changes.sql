@@ -1,6 +1,7 @@
 {#-
 What one entry of an issue's history changed, as a list: how it is called, of which field, from
-what to what. People are named by their id, states, labels and titles by their text.
+what to what. People are named by their id, states, labels and titles by their text, a relation by
+Linear's code for it and the other issue: what the codes mean is not documented.
 -#}
 {% macro linear_history_changes() -%}
     list_concat(
@@ -77,7 +78,31 @@ what to what. People are named by their id, states, labels and titles by their t
                     'has_changed': true
                 }
                 for label in list_distinct(coalesce(removed_labels, []))
+            ],
+            [
+                {
+                    'change_key': 'relation:' || relation,
+                    'interaction_type': 'relation_changed',
+                    'field': 'relation',
+                    'from_value': null::varchar,
+                    'to_value': relation,
+                    'has_changed': true
+                }
+                for relation in list_distinct(coalesce(relation_changes, []))
             ]
+        )
+    )
+{%- endmacro %}
+
+{#- Names of labels; of those that an entry names by their id alone, the ids. -#}
+{% macro linear_labels(labels, ids) -%}
+    list_concat(
+        [label.name for label in {{ labels }}],
+        list_filter(
+            {{ ids }},
+            lambda id: not list_contains(
+                coalesce([label.id for label in {{ labels }}], []), id
+            )
         )
     )
 {%- endmacro %}

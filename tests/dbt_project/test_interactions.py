@@ -117,6 +117,36 @@ def test_an_edit_in_linear_is_told_with_its_author_where_that_is_sure(
     ]
 
 
+def test_a_history_of_relations_or_of_labels_ids_alone_is_told(warehouse: Path, dbt: Dbt) -> None:
+    raw = RawWarehouse(warehouse)
+    label = Event("l1", {"name": "wet"}, at(1), container="tidewater")
+    raw.listing("raw_linear", "labels", "tidewater", [label])
+    entries: dict[str, Any] = {
+        "h1": {"addedLabelIds": ["l1", "l2"], "addedLabels": []},
+        "h2": {"removedLabelIds": ["l1"]},
+        "h3": {"addedLabelIds": ["l3"], "addedLabels": [{"id": "l3", "name": "bug"}]},
+        "h4": {"relationChanges": [{"type": "ab", "identifier": "ENG-2"}]},
+    }
+    raw.load(
+        "raw_linear",
+        {
+            "issues": [linear("i1", identifier="ENG-1")],
+            "issue_history": [
+                linear(name, issue={"id": "i1"}, **changes) for name, changes in entries.items()
+            ],
+        },
+    )
+    dbt(*BUILD)
+    columns = "interaction_type, field, from_value, to_value"
+    assert done(warehouse, columns, "'labeled', 'unlabeled', 'relation_changed'") == [
+        ("labeled", "label", None, "wet"),
+        ("labeled", "label", None, "l2"),
+        ("unlabeled", "label", "wet", None),
+        ("labeled", "label", None, "bug"),
+        ("relation_changed", "relation", None, "ab ENG-2"),
+    ]
+
+
 def test_every_edit_in_notion_that_was_read_stays_when_the_next_one_comes(
     warehouse: Path, dbt: Dbt
 ) -> None:

@@ -54,17 +54,17 @@ DEMO: Final = {
     # Fourteen by nobody: a deleted account opened, two commented, a discussion was closed, four
     # were mentioned, and Linear itself archived two, trashed one and tells of two projects only
     # when they ended, and of an update only when it was edited.
-    "core.contact_timeline": 653,
+    "core.contact_timeline": 654,
     "core.content_blobs": 39,
     "core.document_relationships": 549,
     # 85 comments, 4 discussions, 27 issues, 16 pull requests, 4 releases, 34 reviews, 30 review
     # comments, 3 wiki pages, 40 commits and 41 files; Linear 88; Notion 77.
     "core.documents": 449,
     # GitHub: 136 events, 47 openings, 115 comments, 34 reviews, 40 commits, 3 releases,
-    # 2 deployments, a discussion's answer and end. Linear: 59 changes, 30 issues opened,
+    # 2 deployments, a discussion's answer and end. Linear: 60 changes, 30 issues opened,
     # 10 others created, 8 updates, 40 comments, one of each edited, 2 projects ended. Notion:
     # 61 pages and data sources created, 60 edited, 16 comments.
-    "core.interactions": 379 + 151 + 137,
+    "core.interactions": 379 + 152 + 137,
     "ops.auth_tokens": 3,
     "ops.ingestion_repositories": 2,
     "ops.ingestion_sources": 3,

@@ -33,6 +33,10 @@ linear_documents as not materialized (
     select * from {{ ref('stg_linear__documents') }}
 ),
 
+labels as (
+    select * from {{ ref('stg_linear__labels') }}
+),
+
 users as not materialized (
     select * from {{ ref('stg_linear__users') }}
 ),
@@ -110,6 +114,7 @@ updates_posted as (
 ),
 
 -- One entry of an issue's history may hold several changes, and each is a thing done.
+-- Where it has a label's id alone, the name is looked up.
 history_changes as (
     select
         issue_history.connection_id,
@@ -119,8 +124,16 @@ history_changes as (
         'linear:issue:' || issues.external_id as document_id,
         changes.interaction_type,
         changes.field,
-        changes.from_value,
-        changes.to_value,
+        if(
+            changes.from_value is null,
+            null,
+            coalesce(labels.label_name, changes.from_value)
+        ) as from_value,
+        if(
+            changes.to_value is null,
+            null,
+            coalesce(labels.label_name, changes.to_value)
+        ) as to_value,
         coalesce(issue_history.actor_id, issue_history.bot_actor_id) as actor_id,
         issue_history.actor_id is null
         and issue_history.bot_actor_id is not null as is_bot_actor,
@@ -138,6 +151,14 @@ history_changes as (
         on
             issue_history.connection_id = issues.connection_id
             and issue_history.issue_id = issues.external_id
+    left join labels
+        on
+            issue_history.connection_id = labels.connection_id
+            and if(
+                changes.field = 'label',
+                coalesce(changes.from_value, changes.to_value),
+                null
+            ) = labels.external_id
 ),
 
 -- Linear keeps when an issue or project last entered a kind of state, not who moved it.

@@ -11,6 +11,7 @@
     'toDueDate': 'DATE', 'fromCycleId': 'VARCHAR', 'toCycleId': 'VARCHAR',
     'fromProjectId': 'VARCHAR', 'toProjectId': 'VARCHAR', 'fromParentId': 'VARCHAR',
     'toParentId': 'VARCHAR', 'fromTeamId': 'VARCHAR', 'toTeamId': 'VARCHAR',
+    'addedLabelIds': ['VARCHAR'], 'removedLabelIds': ['VARCHAR'],
     'addedLabels': [{'id': 'VARCHAR', 'name': 'VARCHAR'}],
     'removedLabels': [{'id': 'VARCHAR', 'name': 'VARCHAR'}],
     'relationChanges': [{'identifier': 'VARCHAR', 'type': 'VARCHAR'}],
@@ -50,8 +51,12 @@ renamed as (
         record.toState.type as to_state_type,
         record.fromTitle as from_title,
         record.toTitle as to_title,
-        [label.name for label in record.addedLabels] as added_labels,
-        [label.name for label in record.removedLabels] as removed_labels,
+        {{ linear_labels('record.addedLabels', 'record.addedLabelIds') }}
+            as added_labels,
+        {{ linear_labels('record.removedLabels', 'record.removedLabelIds') }}
+            as removed_labels,
+        [change.type || ' ' || change.identifier for change in record.relationChanges]
+            as relation_changes,
         record.fromPriority as from_priority,
         record.toPriority as to_priority,
         record.fromEstimate as from_estimate_points,
