@@ -26,6 +26,10 @@ identities as (
     select * from {{ ref('int_headwater__contact_identities') }}
 ),
 
+linear_users as (
+    select * from {{ ref('stg_linear__users') }}
+),
+
 text_references as (
     select
         documents.connection_id,
@@ -126,14 +130,29 @@ clear_claims as (
     having count(*) = 1
 ),
 
--- A login can change hands; one that did proves nothing.
+-- A login can change hands; one that did proves nothing. GitHub has each login once;
+-- every workspace of Linear has names of its own, which its connections list.
 handles as (
     select
-        source_type || ':@' || lower(handle) as reference_key,
+        reference_key,
+        connection_id,
         min(identity_id) as identity_id
-    from identities
-    where handle is not null
-    group by source_type || ':@' || lower(handle)
+    from (
+        select
+            source_type || ':@' || lower(handle) as reference_key,
+            '' as connection_id,
+            identity_id
+        from identities
+        where source_type != 'linear'
+        union all by name
+        select
+            'linear:@' || lower(display_name) as reference_key,
+            connection_id,
+            'linear:' || external_id as identity_id
+        from linear_users
+    ) as names
+    where reference_key is not null
+    group by reference_key, connection_id
     having count(distinct identity_id) = 1
 ),
 
@@ -160,7 +179,12 @@ resolve_references as (
             found.reference_key = clear_claims.reference_key
             and found.connection_id = clear_claims.connection_id
     left join unique_commits on found.reference_key = unique_commits.reference_key
-    left join handles on found.reference_key = handles.reference_key
+    left join handles
+        on
+            found.reference_key = handles.reference_key
+            and if(
+                starts_with(found.reference_key, 'linear:'), found.connection_id, ''
+            ) = handles.connection_id
 ),
 
 -- What only looks like a reference is none until something has that name.
