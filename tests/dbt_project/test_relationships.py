@@ -31,6 +31,7 @@ PULL: Final = "github:pull_request:PR_3"
 ALONE: Final = "c0ffee1" + "0" * 33
 TWINS: Final = ("abc1234" + "0" * 33, "abc1234" + "1" * 33)
 PAGE: Final = "01234567-89ab-cdef-0123-456789abcdef"
+OTHER_PAGE: Final = "fedcba98-89ab-cdef-0123-456789abcdef"
 BUILD: Final = ("run", "--select", "+documents")
 
 
@@ -109,7 +110,11 @@ def page(page_id: str, title: str, body: str) -> dict[str, list[Event]]:
     payload = {
         "object": "page",
         "id": page_id,
-        "properties": {"Name": {"type": "title", "title": [{"plain_text": title}]}},
+        "properties": {
+            "Name": {"type": "title", "title": [{"plain_text": title}]},
+            "Follows": {"type": "relation", "relation": [{"id": page_id}, {"id": OTHER_PAGE}]},
+            "Needs": {"type": "relation", "relation": []},
+        },
         "parent": {"type": "workspace"},
         "created_time": text(1),
         "last_edited_time": text(2),
@@ -226,6 +231,7 @@ def test_references_are_resolved_across_sources(
     assert relationships(warehouse, f"notion:page:{PAGE}") == [
         ("mentions", "linear_key", "linear:ENG-1", "linear:issue:li-1"),
         ("mentions", "repository_issue_key", f"{gauge}#1", ISSUE),
+        ("relates_to", "api_reference", f"notion:{OTHER_PAGE.replace('-', '')}", None),
     ]
     ((listed,),) = read(
         warehouse, f"select relationships from core.documents where document_id = '{alone}'"

@@ -19,6 +19,10 @@ attachments as (
     select * from {{ ref('stg_linear__attachments') }}
 ),
 
+page_properties as (
+    select * from {{ ref('stg_notion__page_properties') }}
+),
+
 closed_issues as (
     select
         documents.connection_id,
@@ -136,6 +140,31 @@ attached_pages as (
     where attachments.deleted_at is null
 ),
 
+related_pages as (
+    select
+        documents.connection_id,
+        documents.document_id as from_document_id,
+        'relates_to' as relation,
+        'graph' as category,
+        'api_reference' as method,
+        'notion:' || replace(properties.page_id, '-', '') as reference_key,
+        properties.page_id as raw_reference,
+        properties.property_name as evidence
+    from (
+        select
+            connection_id,
+            external_id,
+            property_name,
+            unnest(value_json ->> '$[*]') as page_id
+        from page_properties
+        where property_type = 'relation'
+    ) as properties
+    inner join {{ documents }} as documents
+        on
+            'notion:page:' || properties.external_id = documents.document_id
+            and properties.connection_id = documents.connection_id
+),
+
 unite_references as (
     select * from closed_issues
     union all by name
@@ -148,6 +177,8 @@ unite_references as (
     select * from related_issues
     union all by name
     select * from attached_pages
+    union all by name
+    select * from related_pages
 ),
 
 -- Two connections may read the same statement, two addresses may show the same page.
