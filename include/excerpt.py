@@ -88,6 +88,8 @@ def _of_documents(scope: Scope, name: str, columns: list[str]) -> str:
     replaced = []
     if scope.is_public and "contact_id" in columns:
         replaced.append("null as contact_id")
+    if "to_value" in columns:
+        replaced += [_told_issue(column) for column in ("from_value", "to_value")]
     if "connection_id" in columns:
         # An object that two sources read is told through the one that is in the store.
         replaced.append("coalesce(kept.connection_id, marts.connection_id) as connection_id")
@@ -103,6 +105,16 @@ def _of_documents(scope: Scope, name: str, columns: list[str]) -> str:
         f"select marts.* {changed} from {name} as marts"
         " left join kept_documents as kept on marts.document_id = kept.document_id"
         f" where {' and '.join(conditions)}"
+    )
+
+
+def _told_issue(column: str) -> str:
+    """A value of an interaction: the key of another issue only if that is in the part."""
+    return (
+        "if(marts.source_type = 'github'"
+        " and marts.field in ('parent', 'sub_issue', 'blocked_by', 'blocking')"
+        f" and lower(marts.{column}) not in (select lower(source_id) from core.documents"
+        f" semi join kept_documents using (document_id)), null, marts.{column}) as {column}"
     )
 
 

@@ -150,7 +150,7 @@ def test_a_public_file_has_nothing_private_or_deleted(settings: Settings) -> Non
 
 
 def test_references_out_of_a_part_are_cut(settings: Settings, tmp_path: Path) -> None:
-    """A parent or a mention in another store is not named, those inside stay."""
+    """A parent, a mention or a blocker in another store is not named, those inside stay."""
     own = Settings(tmp_path, settings.sources_file)
     own.warehouse.write_bytes(settings.warehouse.read_bytes())
     graph = [
@@ -169,6 +169,11 @@ def test_references_out_of_a_part_are_cut(settings: Settings, tmp_path: Path) ->
                 "id": MIRROR_ISSUE,
             },
         )
+        db.execute(
+            "update core.interactions set field = 'blocked_by', from_value = $away,"
+            " to_value = $here where interaction_type = 'reopened'",
+            {"away": f"{ATTIC}#2", "here": f"{GAUGE}#1"},
+        )
     path = warehouse.publish(own, "archive")
     ((parent, root, told),) = read(
         path,
@@ -176,6 +181,10 @@ def test_references_out_of_a_part_are_cut(settings: Settings, tmp_path: Path) ->
         f" where document_id = '{MIRROR_ISSUE}'",
     )
     assert (parent, root) == (None, MIRROR_ISSUE)
+    assert read(
+        path,
+        "select from_value, to_value from core.interactions where interaction_type = 'reopened'",
+    ) == [(None, f"{GAUGE}#1")]
     assert json.loads(told) == relationships | {"graph": graph[1:]}
 
 
