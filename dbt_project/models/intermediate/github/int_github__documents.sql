@@ -96,6 +96,13 @@ roots as (
             and sub_issues.parent_document_id = roots.document_id
 ),
 
+-- A recursion is taken for a thousand times its rows, so that a join would put all
+-- documents into its hash table. What comes out of one list is taken for few.
+listed_roots as (
+    select unnest(list(roots)) as place
+    from roots
+),
+
 item_documents as (
     select
         items.*,
@@ -319,7 +326,7 @@ describe_documents as (
         documents.people,
         coalesce(documents.parent_document_id, sub_issues.parent_document_id)
             as parent_document_id,
-        coalesce(roots.root_document_id, documents.root_document_id)
+        coalesce(listed_roots.place.root_document_id, documents.root_document_id)
             as root_document_id,
         coalesce(
             'github:' || documents.author_id, 'email:' || documents.author_email
@@ -343,10 +350,10 @@ describe_documents as (
             documents.connection_id = sub_issues.connection_id
             and documents.document_id = sub_issues.document_id
     -- What is said about a sub-issue is below the same top.
-    left join roots
+    left join listed_roots
         on
-            documents.connection_id = roots.connection_id
-            and documents.root_document_id = roots.document_id
+            documents.connection_id = listed_roots.place.connection_id
+            and documents.root_document_id = listed_roots.place.document_id
 )
 
 select * from describe_documents
