@@ -45,12 +45,17 @@ pull_requests as (
     where documents.document_type = 'pull_request' and documents.deleted_at is null
 ),
 
+-- Of two connections that read one repository either may have read more of it, and the
+-- document is of one of them: what counts here is of both.
 find_first_commits as (
     select
-        connection_id,
         'github:pull_request:' || external_id as document_id,
-        list_min([change.committed_at for change in commits]) as first_commit_at
+        max_by(
+            list_min([change.committed_at for change in commits]),
+            (deleted_at is null, occurred_at, last_seen_at, connection_id)
+        ) as first_commit_at
     from pull_request_commits
+    group by external_id
 ),
 
 -- What its author says on it, under whichever account, is no review, nor is what a bot
@@ -102,7 +107,6 @@ find_ready_times as (
 
 list_deployments as (
     select
-        deployments.connection_id,
         deployments.container as repository,
         deployments.commit_sha,
         deployments.ref_name,
@@ -112,13 +116,11 @@ list_deployments as (
     from deployments
     inner join deployment_statuses as statuses
         on
-            deployments.connection_id = statuses.connection_id
-            and deployments.external_id = statuses.deployment_id
+            deployments.external_id = statuses.deployment_id
             and statuses.source_state = 'success'
     left join commits
         on
-            deployments.connection_id = commits.connection_id
-            and deployments.container = commits.container
+            deployments.container = commits.container
             and deployments.commit_sha = commits.external_id
     where deployments.is_production
     group by all
@@ -133,8 +135,7 @@ find_deployments as (
     from pull_requests
     inner join list_deployments as deployments
         on
-            pull_requests.connection_id = deployments.connection_id
-            and pull_requests.repository = deployments.repository
+            pull_requests.repository = deployments.repository
             and pull_requests.metadata.merged_at <= deployments.succeeded_at
     where
         pull_requests.metadata.merge_commit_sha = deployments.commit_sha
@@ -172,9 +173,7 @@ collect_times as (
         deployments.deployed_at
     from pull_requests
     left join find_first_commits as first_commits
-        on
-            pull_requests.connection_id = first_commits.connection_id
-            and pull_requests.document_id = first_commits.document_id
+        on pull_requests.document_id = first_commits.document_id
     left join sum_reviews as reviews
         on pull_requests.document_id = reviews.document_id
     left join find_ready_times as ready_times
