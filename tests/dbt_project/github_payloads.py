@@ -74,10 +74,11 @@ DETAILS: Final = {
     "baseRefOid": "f" * 40,
     "totalCommentsCount": 2,
     "reviewRequests": {
-        "totalCount": 3,
+        "totalCount": 4,
         "nodes": [
             {"asCodeOwner": False, "requestedReviewer": {"id": "U_bo", "login": "bo"}},
             {"asCodeOwner": True, "requestedReviewer": {"id": "T_1", "slug": "tide"}},
+            {"asCodeOwner": False, "requestedReviewer": BOT_ACTOR},
             {"asCodeOwner": False, "requestedReviewer": None},
         ],
     },

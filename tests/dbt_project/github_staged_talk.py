@@ -15,7 +15,9 @@ TALK: Final[dict[str, list[dict[str, Any]]]] = {
             "merger_login": "gauge[bot]",
             "is_merger_bot": True,
             "named_accounts": [
-                {"account_id": "U_bo", "account_number": None, "login": "bo", "is_bot": False}
+                {"account_id": "U_bo", "account_number": None, "login": "bo", "is_bot": False},
+                {"account_id": "BOT_g", "account_number": None}
+                | {"login": "gauge[bot]", "is_bot": True},
             ],
             "source_state": "merged",
             "mergeable_state": "unknown",
@@ -25,7 +27,7 @@ TALK: Final[dict[str, list[dict[str, Any]]]] = {
             "head_sha": "e" * 40,
             "base_branch": "main",
             "base_sha": "f" * 40,
-            "requested_reviewers": ["bo", "tide"],
+            "requested_reviewers": ["bo", "tidewater-labs/tide", "gauge[bot]"],
             "closing_issue_keys": ["tidewater-labs/attic#1"],
             "pull_request_number": 3,
             "addition_count": 5,

@@ -281,7 +281,7 @@ def test_details_and_threads_complete_pull_requests_and_their_comments(
         "deletions": 2,
         "changed_files": 1,
         "review_decision": "approved",
-        "requested_reviewers": ["bo", "tide"],
+        "requested_reviewers": ["bo", "tidewater-labs/tide", "gauge[bot]"],
         "closing_issues": [f"{ATTIC}#1"],
     }
     assert documents(github_warehouse, "review", "review_comment") == [

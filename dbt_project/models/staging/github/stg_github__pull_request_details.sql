@@ -43,8 +43,12 @@ renamed as (
         record.headRefOid as head_sha,
         record.baseRefName as base_branch,
         record.baseRefOid as base_sha,
+        -- No login has a slash, and a team is of its repository's owner.
         [
-            coalesce(request.requestedReviewer.login, request.requestedReviewer.slug)
+            coalesce(
+                {{ github_login('request.requestedReviewer') }},
+                split_part(container, '/', 1) || '/' || request.requestedReviewer.slug
+            )
             for request in record.reviewRequests.nodes
             if request.requestedReviewer.id is not null
         ] as requested_reviewers,
