@@ -153,15 +153,25 @@ class SyncRequest:
 
 @dataclass(frozen=True)
 class Known:
-    """What the warehouse knows of a container, as a file, so that reading needs no database."""
+    """What the warehouse knows of a container, as files, so that reading needs no database.
+
+    `deletions` is of its whole connection: what left one container may come back in another.
+    """
 
     path: Path
+    deletions: Path
 
     def objects(self, resource: str) -> dict[str, str]:
         """Where each object that is not deleted is found at the provider, by external id."""
         rows = pq.read_table(self.path, filters=[("resource", "==", resource)])
         ids, locators = rows["external_id"].to_pylist(), rows["locator"].to_pylist()
         return dict(zip(ids, locators, strict=True))
+
+    def deleted(self, resource: str) -> dict[str, datetime]:
+        """When each object of the connection was deleted that is, by external id."""
+        rows = pq.read_table(self.deletions, filters=[("resource", "==", resource)])
+        ids, times = rows["external_id"].to_pylist(), rows["deleted_at"].to_pylist()
+        return dict(zip(ids, times, strict=True))
 
 
 Opened: TypeAlias = AbstractContextManager[Iterable[DltResource]]
@@ -280,8 +290,25 @@ def note_known(
     )
     if not listed:
         return
+    deleted = " union all ".join(
+        f"""
+        select '{name}' as resource, external_id, max(occurred_at) as deleted_at
+        from {source_type.dataset}.{name}
+        where connection_id = $connection_id and external_id in (
+            select external_id from {source_type.dataset}.{name} where operation = 'delete'
+        )
+        group by external_id
+        having max_by(operation, (occurred_at, observed_at, event_id)) = 'delete'
+        """
+        for name, resource in source_type.resources.items()
+        if resource.locator
+    )
+    values = {"connection_id": connection_id}
+    path = _deletions(store, connection_id)
+    pq.write_table(db.execute(deleted, values).to_arrow_table(), path.with_suffix(".part"))
+    path.with_suffix(".part").replace(path)  # Others of the connection may be reading it.
     for container in containers:
-        path = store.known / f"{lanes.name_of(connection_id, container)}.parquet"
+        path = _known(store, connection_id, container)
         values = {"connection_id": connection_id, "container": container}
         pq.write_table(db.execute(listed, values).to_arrow_table(), path)
 
@@ -532,8 +559,17 @@ def _open(source_type: SourceType, request: SyncRequest, run: SyncRun, store: St
             "a source that can",
             "leave it out",
         )
-    path = store.known / f"{lanes.name_of(request.connection_id, request.container)}.parquet"
-    return source_type.reconcile(request, run, Known(path))
+    path = _known(store, request.connection_id, request.container)
+    known = Known(path, _deletions(store, request.connection_id))
+    return source_type.reconcile(request, run, known)
+
+
+def _known(store: Store, connection_id: str, container: str) -> Path:
+    return store.known / f"{lanes.name_of(connection_id, container)}.parquet"
+
+
+def _deletions(store: Store, connection_id: str) -> Path:
+    return store.known / f"{ledger.slug(connection_id)}.parquet"
 
 
 def _rewind(pipeline: dlt.Pipeline, source_type: SourceType, names: tuple[str, ...]) -> None:

@@ -8,12 +8,13 @@ scope. Each tombstone says so, and on what evidence. Very many at once stop the 
 
 The census sees the opposite, too: an object that is there and not known, such as the comments of an
 issue that came from a team that is not configured, whose own time of change did not move. It is
-read here.
+read here; where a tombstone says that it was deleted, it is told as of its return.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import dlt
@@ -39,8 +40,7 @@ def reconcile(
 ) -> list[DltResource]:
     """One resource of tombstones, and of what was missed, for each that can be reconciled."""
     return [
-        _reconciled(name, workspace, request, sync, known.objects(name), read_keys)
-        for name in sync.resources
+        _reconciled(name, workspace, request, sync, known, read_keys) for name in sync.resources
     ]
 
 
@@ -49,7 +49,7 @@ def _reconciled(
     workspace: Workspace,
     request: SyncRequest,
     sync: SyncRun,
-    known: Mapping[str, str],
+    known: Known,
     read_keys: ReadKeys,
 ) -> DltResource:
     run = sync.account(name)
@@ -57,14 +57,29 @@ def _reconciled(
 
     @dlt.resource(name=name, **EVENTS)
     def rows() -> Iterator[pa.Table]:
-        there = census.listed()
-        gone = census.confirmed_gone(sorted(known.keys() - there))
-        deletions.guard(run, len(known), len(gone), confirmed=request.confirm_deletions)
+        there, objects, deleted = census.listed(), known.objects(name), known.deleted(name)
+        listed_at = run.sync.provider_time
+        gone = census.confirmed_gone(sorted(objects.keys() - there))
+        deletions.guard(run, len(objects), len(gone), confirmed=request.confirm_deletions)
         yield from to_tombstones(gone.items(), run)
-        missed = census.read(sorted(there - known.keys()))
-        yield from to_batches(missed, run, read_keys)
+        missed = census.read(sorted(there - (objects.keys() - deleted.keys())))
+        yield from to_batches(missed, run, _as_of_return(read_keys, deleted, listed_at))
 
     return rows()
+
+
+def _as_of_return(
+    read_keys: ReadKeys, deleted: Mapping[str, datetime], returned_at: datetime
+) -> ReadKeys:
+    """Keys of what may be back: its tombstone would win over a last change from before it."""
+
+    def read(record: bytes) -> tuple[str, datetime | None]:
+        object_id, changed_at = read_keys(record)
+        deleted_at = deleted.get(object_id)
+        is_older = deleted_at and changed_at and changed_at <= deleted_at
+        return object_id, returned_at if is_older else changed_at
+
+    return read
 
 
 class Census:

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from dlt_pipelines.linear.source import LINEAR
+from include.sandbox.faults import Fault
 from tests.dlt_pipelines.linear import objects as make
 from tests.dlt_pipelines.linear.test_scope import BOTH, ENG_ONLY, two_teams
 from tests.workspaces import TEAM, linear, linear_comment, linear_issue, linear_project, uuid
@@ -125,6 +126,81 @@ def test_what_is_there_and_was_never_read_is_read(synced):
     installation.sync("linear", mode="reconcile", containers=[TEAM])
     assert late["id"] in installation.column(known)
     assert tombstones(installation, "comments") == {}
+
+
+@pytest.mark.parametrize("ahead", [0, 7_200])
+def test_what_comes_back_unchanged_is_as_of_its_return(went_away, ahead):
+    installation, comment = went_away(ahead)
+    move(installation, comment, "ENG", 400)
+    installation.sync("linear")
+    assert newest(installation, comment)[0] == "delete"
+    installation.sync("linear", mode="reconcile")
+    assert newest(installation, comment) == ("upsert", "ENG", comment["body"])
+    before = installation.raw()
+    installation.sync("linear", mode="reconcile")
+    installation.sync("linear", mode="full")
+    assert installation.raw() == before
+
+
+def test_what_went_to_a_team_that_is_configured_later_is_as_of_its_return(went_away):
+    installation, comment = went_away()
+    installation.settings.sources_file.write_text(BOTH, encoding="utf-8")
+    del installation.settings.__dict__["_file"]
+    installation.sync("linear")
+    assert newest(installation, comment)[0] == "delete"
+    installation.sync("linear", mode="reconcile")
+    assert newest(installation, comment) == ("upsert", "OPS", comment["body"])
+    before = installation.raw()
+    installation.sync("linear", mode="reconcile")
+    assert installation.raw() == before
+
+
+def test_what_changed_after_its_deletion_has_its_own_time(went_away):
+    installation, comment = went_away()
+    edited = comment | {"body": "Once more.", "updatedAt": "2100-01-01T00:00:00.000Z"}
+    move(installation, edited, "ENG", 400)
+    installation.sync("linear", mode="reconcile")
+    assert newest(installation, edited) == ("upsert", "ENG", "Once more.")
+    before = installation.raw()["raw_linear.comments"]
+    installation.sync("linear")
+    assert installation.raw()["raw_linear.comments"] == before
+
+
+@pytest.fixture
+def went_away(synced):
+    """A comment whose issue went to a team that is not configured, which a tombstone says."""
+
+    def start(ahead: float = 0):
+        served, *_ = two_teams()
+        installation = synced(served)
+        installation.sandbox.faults.add(Fault(kind="clock", seconds=ahead, times=None))
+        comment = linear_comment(50, linear_issue(1), 200)
+        move(installation, comment, "ENG", 200)
+        installation.sync("linear")
+        move(installation, comment, "OPS", 300)
+        installation.sync("linear", mode="reconcile")
+        assert newest(installation, comment)[0] == "delete"
+        return installation, comment
+
+    return start
+
+
+def move(installation, comment, team: str, seconds: float) -> None:
+    """An issue goes to a team with its comment: the issue changes, the comment does not."""
+    issue = linear_issue(77, seconds, team=team) | {"id": comment["issue"]["id"]}
+    served = installation.sandbox.workspace.linear
+    served.issues.upsert(issue)
+    served.comments.upsert({**comment, "issue": make.reference(issue)})
+
+
+def newest(installation, comment) -> tuple[str, str, str | None]:
+    """What counts of a comment: its newest event, where that is from, and its text."""
+    (found,) = installation.query(
+        "select operation, container, payload ->> 'body' from raw_linear.comments"
+        f" where external_id = '{comment['id']}'"
+        " order by occurred_at desc, observed_at desc limit 1"
+    )
+    return found
 
 
 def test_very_many_missing_at_once_stop_the_reconciliation_until_confirmed(synced):
