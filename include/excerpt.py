@@ -100,11 +100,12 @@ def _of_documents(scope: Scope, name: str, columns: list[str]) -> str:
             )
     if "store" in columns:
         conditions.append(f"marts.store = {_text(scope.store)}")
+    untold = _UNTOLD_DEEDS if scope.is_public and "interaction_id" in columns else ""
     changed = f"replace ({', '.join(replaced)})" if replaced else ""
     return (
         f"select marts.* {changed} from {name} as marts"
         " left join kept_documents as kept on marts.document_id = kept.document_id"
-        f" where {' and '.join(conditions)}"
+        f" where {' and '.join(conditions)} {untold}"
     )
 
 
@@ -126,6 +127,16 @@ def _text(value: str | None) -> str:
     return "'" + (value or "").replace("'", "''") + "'"
 
 
+# What was said in a comment or a review is done on the document it is about.
+_UNTOLD_DEEDS: Final = """
+    and regexp_replace(marts.interaction_id, ':(commented:comment|commented|reviewed):', ':')
+    not in (
+        select replace(document_id, ':' || document_type || ':', ':')
+        from core.documents
+        anti join kept_documents using (document_id)
+        where document_type in ('comment', 'review', 'review_comment')
+    )
+"""
 _ABOUT_PEOPLE: Final = ("contacts", "contact_identities", "contact_timeline")
 # What these tables sum up or refer to may lie outside of the part.
 _RULES: Final = {

@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,46 @@ from include import cli, excerpt, warehouse
 from include.settings import Settings
 from include.sources_file import ConfigError
 from tests.dbt_project import small_world
-from tests.dbt_project.conftest import read
-from tests.dbt_project.github_payloads import ATTIC, GAUGE
+from tests.dbt_project.conftest import read, run_dbt
+from tests.dbt_project.github_payloads import (
+    ADA,
+    ADA_ACTOR,
+    ATTIC,
+    COMMIT_PAYLOAD,
+    GAUGE,
+    RELEASE,
+    REVIEW,
+    REVIEW_COMMENT,
+    at,
+    text,
+)
+from tests.dbt_project.test_build import page
+from tests.raw_warehouse import Event, RawWarehouse
 
 GAUGE_ISSUE = f"github:issue:I_{GAUGE}_1"
 ATTIC_ISSUE = f"github:issue:I_{ATTIC}_2"
 MIRROR_ISSUE = f"github:issue:I_{GAUGE}_5"
+SITE = "client-co/site"
+CY = {"node_id": "U_cy", "login": "cy", "type": "User", "id": 77}
+DI = {"node_id": "U_di", "login": "di", "type": "User", "id": 78}
+OTHER_STORES = """\
+  - name: client
+    type: github
+    owner: client-co
+    secret: CLIENT_TOKEN
+    stores: [client]
+    repositories: [{name: client-co/site}]
+  - name: board
+    type: notion
+    owner: Tidewater
+    secret: BOARD_TOKEN
+    stores: [board]
+  - name: handbook
+    type: notion
+    owner: Tidewater
+    secret: HANDBOOK_TOKEN
+    stores: [client]
+"""
 READERS, PUBLISHES = 8, 20
 # Opens the file anew again and again until it is told to end; says how often it did.
 READ_ON = """
@@ -50,6 +85,110 @@ def settings(small_warehouse: Path, tmp_path_factory: pytest.TempPathFactory) ->
     (data / "sources.yml").write_text(small_world.SOURCES, encoding="utf-8")
     (data / "warehouse.duckdb").write_bytes(small_warehouse.read_bytes())
     return Settings(data, data / "sources.yml")
+
+
+@pytest.fixture(scope="module")
+def shared(dbt_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """The small world, with things unsent or deleted, and with stores that share people and pages.
+
+    The board reads the pages above the handbook; the client, that has a repository of its own, does
+    not. Cy was seen last in the one store, Di in the other, under an address of each.
+    """
+    data = tmp_path_factory.mktemp("shared")
+    (data / "sources.yml").write_text(small_world.SOURCES + OTHER_STORES, encoding="utf-8")
+    path = dbt_folder / "warehouse.duckdb"
+    path.unlink(missing_ok=True)
+    raw = RawWarehouse(path)
+    small_world.fill(raw)
+    _fill_unsent(raw)
+    _fill_other_stores(raw)
+    run_dbt(dbt_folder, path, "build", "--exclude-resource-type", "test", "unit_test")
+    path.rename(data / "warehouse.duckdb")
+    return Settings(data, data / "sources.yml")
+
+
+def _fill_unsent(raw: RawWarehouse) -> None:
+    unsent = {"state": "PENDING", "submittedAt": None, "author": ADA_ACTOR, "body": "Unsent."}
+    deleted = small_world.comment(13, 1, ADA, 2)
+    draft = RELEASE | {"id": 9, "tag_name": "v2", "draft": True, "body": "Unannounced."}
+    raw.load(
+        "raw_github",
+        {
+            "reviews": [Event("PRR_9", REVIEW | {"fullDatabaseId": "9"} | unsent, at(3))],
+            "review_comments": [
+                Event(
+                    "PRRC_9",
+                    REVIEW_COMMENT | {"id": 9, "pull_request_review_id": 9, "body": "Unsent, too."},
+                    at(3),
+                )
+            ],
+            "issue_comments": [
+                deleted,
+                replace(deleted, operation="delete", occurred_at=at(9), observed_at=at(9)),
+            ],
+        },
+    )
+    raw.listing(
+        *("raw_github", "releases", GAUGE),
+        [Event("RE_1", RELEASE, at(4)), Event("RE_9", draft, at(4))],
+    )
+
+
+def _fill_other_stores(raw: RawWarehouse) -> None:
+    issue = small_world.issue
+    site = {"container": SITE, "connection_id": "client"}
+    raw.load(
+        "raw_github",
+        {
+            "issues": [
+                issue(60, "Cy at the gauge", 7, user=CY),
+                issue(61, "Di at the gauge", 7, user=DI),
+                issue(70, "Cy at the site", 7, user=CY, **site),
+                issue(71, "Di at the site", 8, user=DI, **site),
+            ],
+            "commits": [
+                _commit("a", CY, "cy@gauge.example", GAUGE, None, 30),
+                _commit("b", DI, "di@attic.example", ATTIC, None, 2),
+                _commit("d", DI, "di@site.example", SITE, "client", 30),
+            ],
+        },
+    )
+    roof = page("p1", "Layoffs", {"type": "workspace"}, 2)
+    below = [
+        page("p2", "Handbook", {"type": "page_id", "page_id": "p1"}, 2),
+        page("p3", "Holidays", {"type": "page_id", "page_id": "p2"}, 2),
+    ]
+    namesake = page("p4", "Handbook", {"type": "workspace"}, 2)
+    raw.load(
+        "raw_notion",
+        {
+            "pages": [
+                replace(event, connection_id=connection, observed_at=at(day))
+                for connection, day, events in (
+                    ("board", 25, [roof, *below]),
+                    ("handbook", 20, [*below, namesake]),
+                )
+                for event in events
+            ]
+        },
+    )
+    raw.ledger(
+        "sources",
+        [
+            small_world.source("client", "github", ["client"]),
+            small_world.source("board", "notion", ["board"]),
+            small_world.source("handbook", "notion", ["client"]),
+        ],
+    )
+
+
+def _commit(
+    digit: str, by: dict[str, Any], email: str, container: str, connection: str | None, day: int
+) -> Event:
+    signed = {"name": f"{by['login']} of {container}", "email": email, "date": text(4)}
+    commit = {"message": "Mend", "author": signed, "committer": signed}
+    payload = COMMIT_PAYLOAD | {"sha": digit * 40, "author": by, "commit": commit}
+    return Event(digit * 40, payload, at(4), "upsert", container, connection, at(day))
 
 
 def tables(path: Path) -> set[str]:
@@ -147,6 +286,22 @@ def test_a_public_file_has_nothing_private_or_deleted(settings: Settings) -> Non
     interactions = column(path, "select document_id from core.interactions")
     assert interactions
     assert interactions <= told
+
+
+def test_a_public_file_has_nothing_that_is_not_sent_or_is_deleted(shared: Settings) -> None:
+    unsent = "('github:review:PRR_9', 'github:review_comment:PRRC_9', 'github:release:RE_9')"
+    assert read(
+        shared.warehouse,
+        f"select distinct visibility from core.documents where document_id in {unsent}",
+    ) == [("private",)]
+    public = texts(warehouse.publish(shared, "engineering", is_public=True))
+    for hidden in ("Unsent", "Unannounced", "comment 13"):
+        assert hidden not in public, hidden
+    for told in ("Not yet.", "First.", "comment 12"):
+        assert told in public, told
+    told = column(shared.warehouse, "select body_raw from core.interactions")
+    assert "comment 13" in told
+    assert "Unsent, too." not in told
 
 
 def test_references_out_of_a_part_are_cut(settings: Settings, tmp_path: Path) -> None:

@@ -183,6 +183,7 @@ review_documents as (
         reviews.container || '#' || reviews.pull_request_number
         || '/reviews/' || reviews.review_number as source_id,
         reviews.review_url as url,
+        reviews.source_state = 'pending' as is_unsent,
         if(
             reviews.source_state = 'changes_requested',
             'requested_changes',
@@ -229,6 +230,7 @@ review_comment_documents as (
         review_comments.container || '#' || review_comments.pull_request_number
         || '/review_comments/' || review_comments.comment_number as source_id,
         review_comments.comment_url as url,
+        reviews.is_unsent,
         coalesce(reviews.document_id, items.document_id) as parent_document_id,
         coalesce(items.document_id, reviews.document_id) as root_document_id,
         to_json({
@@ -332,7 +334,9 @@ describe_documents as (
             'github:' || documents.author_id, 'email:' || documents.author_email
         ) as author_identity_id,
         documents.source_metadata,
-        coalesce(repositories.is_private, true) as is_private,
+        -- Drafts of releases and unsent reviews are seen by few, wherever they are.
+        coalesce(documents.is_unsent, false)
+        or coalesce(repositories.is_private, true) as is_private,
         documents.source_created_at,
         documents.source_updated_at,
         documents.first_seen_at,

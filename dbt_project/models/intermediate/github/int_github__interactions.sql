@@ -171,6 +171,22 @@ implied_ends as (
     where ends.occurred_at is not null
 ),
 
+-- A pending review has not happened yet, nor have its comments.
+unsent_reviews as (
+    select
+        connection_id,
+        container,
+        review_number
+    from reviews
+    where source_state = 'pending'
+),
+
+sent_review_comments as (
+    select review_comments.*
+    from review_comments
+    anti join unsent_reviews using (connection_id, container, review_number)
+),
+
 comments_made as (
     select
         connection_id,
@@ -196,11 +212,11 @@ comments_made as (
         is_author_bot as is_bot,
         source_created_at as occurred_at,
         body as body_raw
-    from review_comments
+    from sent_review_comments
 ),
 
--- A pending review has not happened yet. A dismissed one has, with a verdict that only
--- its dismissal event remembers.
+-- A dismissed review has happened, with a verdict that only its dismissal event
+-- remembers.
 reviews_made as (
     select
         connection_id,

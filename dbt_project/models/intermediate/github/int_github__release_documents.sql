@@ -10,6 +10,7 @@ release_documents as (
         container || '/releases/' || tag_name as source_id,
         coalesce(nullif(release_name, ''), tag_name) as title,
         release_url as url,
+        is_draft as is_unsent,
         if(is_draft, 'draft', 'published') as state,
         to_json({
             'tag_name': tag_name,
