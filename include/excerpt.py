@@ -72,7 +72,11 @@ def query(scope: Scope, schema: str, table: str, columns: list[str]) -> str | No
     if scope.is_public and (schema == "ops" or table in _ABOUT_PEOPLE):
         return None
     if rule := _RULES.get(table):
-        return rule.format(name=name, store=_text(scope.store))
+        return rule.format(
+            name=name,
+            store=_text(scope.store),
+            method="<> 'api_reference'" if scope.is_public else "is not null",
+        )
     if "document_id" in columns:
         return _of_documents(scope, name, columns)
     if references := [column for column in columns if column.endswith("document_id")]:
@@ -138,7 +142,8 @@ _UNTOLD_DEEDS: Final = """
     )
 """
 _ABOUT_PEOPLE: Final = ("contacts", "contact_identities", "contact_timeline")
-# What these tables sum up or refer to may lie outside of the part.
+# What these tables sum up or refer to may lie outside of the part. What an API refers to, and is
+# not known, nobody wrote into a public text: it may be private.
 _RULES: Final = {
     "documents": """
         with items as (
@@ -147,7 +152,13 @@ _RULES: Final = {
                 part.key,
                 list(item.value order by item.id) filter (
                     where item.value is not null
-                    and (item.value ->> '$.document_id' is null or kept.document_id is not null)
+                    and (
+                        kept.document_id is not null
+                        or (
+                            item.value ->> '$.document_id' is null
+                            and coalesce(item.value ->> '$.method', '') {method}
+                        )
+                    )
                 ) as elements
             from {name} as marts
             semi join kept_documents using (document_id)
@@ -165,6 +176,11 @@ _RULES: Final = {
             kept.connection_id as connection_id,
             parents.document_id as parent_document_id,
             coalesce(roots.document_id, marts.document_id) as root_document_id,
+            if(
+                marts.document_type = 'pull_request',
+                json_merge_patch(marts.source_metadata, '{{"closing_issues": null}}'),
+                marts.source_metadata
+            ) as source_metadata,
             relationships.relationships as relationships
         )
         from {name} as marts
@@ -224,7 +240,9 @@ _RULES: Final = {
         from {name} as marts
         inner join kept_documents as kept on marts.from_document_id = kept.document_id
         left join kept_documents as targets on marts.to_document_id = targets.document_id
-        where marts.to_document_id is null or targets.document_id is not null
+        where
+            targets.document_id is not null
+            or (marts.to_document_id is null and marts.method {method})
     """,
     "ingestion_sources": """
         select marts.* replace ([{store}] as stores)

@@ -304,6 +304,24 @@ def test_a_public_file_has_nothing_that_is_not_sent_or_is_deleted(shared: Settin
     assert "Unsent, too." not in told
 
 
+def test_a_public_file_does_not_name_what_an_api_refers_to_and_is_not_public(
+    settings: Settings,
+) -> None:
+    """Pull request 3 closes an issue of the attic; a deployment, and a text, are told as before."""
+    closed = "select count(*) from core.document_relationships where relation = 'resolves'"
+    named = (
+        "select json_exists(source_metadata, '$.closing_issues'), source_metadata ->> '$.number'"
+        " from core.documents where document_id = 'github:pull_request:PR_3'"
+    )
+    store = warehouse.publish(settings, "engineering")
+    assert (read(store, closed), read(store, named)) == ([(1,)], [(False, "3")])
+    public = warehouse.publish(settings, "engineering", is_public=True)
+    assert (read(public, closed), read(public, named)) == ([(0,)], [(False, "3")])
+    assert ATTIC not in texts(public)
+    relations = "select distinct relation from core.document_relationships"
+    assert column(public, f"{relations} where not is_resolved") == {"deployed_by"}
+
+
 def test_references_out_of_a_part_are_cut(settings: Settings, tmp_path: Path) -> None:
     """A parent, a mention or a blocker in another store is not named, those inside stay."""
     own = Settings(tmp_path, settings.sources_file)
