@@ -2,11 +2,12 @@
 The value of a Notion property without its wrapping, as JSON of its own kind: text, number,
 true or false, an object for dates and places, lists for what may be several. People,
 relations and creators are ids. What a formula or rollup results in is unwrapped the same
-way; a type that is not known here is kept as it came.
+way; a type that is not known here is kept as it came. Of a value that is not what its type
+says, null.
 -#}
 {% macro notion_value(property, in_list=false) -%}
     {%- set type = "(" ~ property ~ " ->> '$.type')" -%}
-    {%- set value = "json_extract(" ~ property ~ ", '$.' || " ~ type ~ ")" -%}
+    {%- set value = notion_content(property) -%}
     {%- set item_value = 'item' if in_list else notion_value('item', in_list=true) -%}
     case
         when {{ type }} in ('title', 'rich_text')
@@ -19,16 +20,16 @@ way; a type that is not known here is kept as it came.
         when {{ type }} = 'unique_id'
             then to_json(concat_ws('-', {{ value }} ->> '$.prefix', {{ value }} ->> '$.number'))
         when {{ type }} = 'formula'
-            then json_extract({{ value }}, '$.' || ({{ value }} ->> '$.type'))
+            then {{ notion_content(value) }}
         when {{ type }} = 'rollup' and ({{ value }} ->> '$.type') = 'array'
             then to_json(
                 list_transform(
-                    ({{ value }} -> '$.array')::json[],
+                    try_cast({{ value }} -> '$.array' as json[]),
                     lambda item: {{ item_value }}
                 )
             )
         when {{ type }} = 'rollup'
-            then json_extract({{ value }}, '$.' || ({{ value }} ->> '$.type'))
+            then {{ notion_content(value) }}
         when {{ type }} = 'button' then null
         else {{ value }}
     end
@@ -37,10 +38,49 @@ way; a type that is not known here is kept as it came.
 {#- The files of a property: names and addresses. -#}
 {% macro notion_files(value) -%}
     list_transform(
-        ({{ value }})::json[],
+        try_cast({{ value }} as json[]),
         lambda file: {
             'name': file ->> '$.name',
             'url': coalesce(file ->> '$.file.url', file ->> '$.external.url')
         }
     )
+{%- endmacro %}
+
+{#-
+What stands under the name of an object's type. The name is given as a JSON pointer: as a path,
+one that is not a plain word would be an error.
+-#}
+{% macro notion_content(object) -%}
+    json_extract({{ object }}, '/' || ({{ object }} ->> '$.type'))
+{%- endmacro %}
+
+{#- Names of the properties whose value is not what their type says. -#}
+{% macro unreadable_notion_properties(properties) -%}
+    {%- set value = notion_content('property.value') -%}
+    [
+        property.name
+        for property in list_transform(
+            list_zip(json_keys({{ properties }}), {{ properties }} -> '$.*'),
+            lambda entry: { 'name': entry[1], 'value': entry[2] }
+        )
+        if not coalesce(
+            case
+                when (property.value ->> '$.type') in (
+                    'title', 'rich_text', 'multi_select', 'people', 'relation', 'files'
+                )
+                    then json_type({{ value }}) = 'ARRAY'
+                when
+                    (property.value ->> '$.type') = 'rollup'
+                    and ({{ value }} ->> '$.type') = 'array'
+                    then json_type({{ value }} -> '$.array') = 'ARRAY'
+                when (property.value ->> '$.type') in (
+                    'select', 'status', 'created_by', 'last_edited_by', 'unique_id',
+                    'formula', 'rollup'
+                )
+                    then json_type({{ value }}) in ('OBJECT', 'NULL')
+                else {{ value }} is not null
+            end,
+            false
+        )
+    ]
 {%- endmacro %}

@@ -214,7 +214,10 @@ def test_incremental_builds_equal_a_full_refresh(warehouse: Path, dbt: Dbt) -> N
 def test_payloads_that_no_model_can_read_are_told_and_stop_nothing(
     warehouse: Path, dbt: Dbt
 ) -> None:
-    """In every raw table: no JSON, a list, and an object whose every field is of another type."""
+    """In every raw table: no JSON, a list, and an object whose every field is of another type.
+
+    Where a model looks further into a record, what it finds there may be of another type as well.
+    """
     raw = RawWarehouse(warehouse)
     broken = [Event("cut", '{"id": ', at(1)), Event("list", "[1, 2]", at(1))]
     fields = [
@@ -236,6 +239,20 @@ def test_payloads_that_no_model_can_read_are_told_and_stop_nothing(
                 told += [
                     (dataset.removeprefix("raw_"), table, event.external_id) for event in broken
                 ]
+    properties = {
+        "Files/old": {"type": "files", "files": "x"},
+        "$.Sum": {"type": "rollup", "rollup": {"type": "array", "array": {}}},
+        "No ~type": {"type": ""},
+        "Dots": {"type": "a..b", "a..b": 1},
+        "Owner": {"type": "select", "select": "ada"},
+        "Text": "x",
+        "Name": {"type": "title", "title": [{"plain_text": "Wrong"}]},
+    }
+    wrong_page = page("wrong", "Wrong", {"type": "workspace"}, 1, properties=properties)
+    blocks = contents("wrong", [{**paragraph("b-1", "Hello."), "id": 5}], 1)
+    raw.load("raw_notion", {"pages": [wrong_page], "page_contents": [blocks]})
+    nameless = Event("nameless", {"name": None, "target": {"oid": "c0"}}, at(1), container="a/b")
+    raw.listing("raw_github", "branches", "a/b", [nameless])
     dbt("build", "--exclude-resource-type", "unit_test")
 
     assert read(
@@ -248,9 +265,26 @@ def test_payloads_that_no_model_can_read_are_told_and_stop_nothing(
         "select resource, external_id, error_code, payload ->> 'number' from ops.raw_event_errors"
         " where error_code not in ('unreadable_payload') order by all",
     ) == [
+        ("branches", "nameless", "unreadable_field", None),
         ("issue_events", "odd issue_events", "unreadable_field", '{"a":[1]}'),
         ("page_contents", "odd page_contents", "AttributeError", None),
+        ("page_contents", "wrong", "TypeError", None),
+        ("pages", "wrong", "unreadable_field", None),
     ]
+    message = (
+        "notion.pages: wrong has no readable value of Files/old, $.Sum, No ~type, Owner, Text;"
+        " expected what the API documents; fetch it again with a full sync"
+    )
+    assert read(
+        warehouse,
+        "select error_message from ops.raw_event_errors"
+        " where resource = 'pages' and external_id = 'wrong'",
+    ) == [(message,)]
+    assert read(
+        warehouse,
+        "select property_name, value_json from staging.stg_notion__page_properties"
+        " where external_id = 'wrong' and value_json is not null order by all",
+    ) == [("Dots", "1"), ("Name", '"Wrong"')]
 
 
 def test_a_linear_object_that_two_connections_know_is_one_document(

@@ -94,10 +94,16 @@ def load_renderers() -> tuple[Callable[[str], str], Callable[[list[Any]], str]]:
 
 
 def find_block_ids(blocks: list[dict[str, Any]]) -> Iterator[str]:
-    """The id of every block at any depth: a comment or a page may hang on any of them."""
+    """The id of every block at any depth: a comment or a page may hang on any of them.
+
+    Raises:
+        TypeError: an id is no text.
+    """
     waiting = list(blocks)
     while waiting:
         block = waiting.pop()
         if "id" in block:
+            if not isinstance(block["id"], str):
+                raise TypeError(f"the id of a block is {block['id']!r}, not text")
             yield block["id"]
         waiting.extend(block.get("children") or [])

@@ -1,3 +1,13 @@
+{#- Rows of staging that lack what they are of no use without, and what that is. -#}
+{% set unreadable_fields = [
+    ('github', 'issue_events', 'staged.event is null', "'name'"),
+    ('github', 'branches', 'staged.branch_name is null', "'name'"),
+    (
+        'notion', 'pages', 'len(staged.unreadable_properties) > 0',
+        "'value of ' || array_to_string(staged.unreadable_properties, ', ')"
+    ),
+] %}
+
 with dead_letters as (
     select * from {{ ref('stg_headwater__dead_letters') }}
 ),
@@ -20,14 +30,6 @@ rendered_texts as (
 
 block_texts as (
     select * from {{ ref('int_notion__block_texts') }}
-),
-
-issue_events as (
-    select * from {{ ref('stg_github__issue_events') }}
-),
-
-raw_issue_events as (
-    select * from {{ raw_rows('raw_github', 'issue_events') }}
 ),
 
 dead_letter_errors as (
@@ -111,32 +113,36 @@ unrendered_texts as (
     where rendered_texts.error_code is not null
 ),
 
--- Without its name an event is nothing that was done.
-nameless_events as (
-    select
-        'normalize:github:issue_events:' || issue_events.event_id as raw_event_error_id,
-        raw_issue_events.sync_id,
-        issue_events.connection_id,
-        issue_events.external_id,
-        issue_events.event_id,
-        'github' as source_type,
-        issue_events.container,
-        'issue_events' as resource,
-        'normalize' as stage,
-        'unreadable_field' as error_code,
-        'github.issue_events: the event ' || issue_events.external_id
-        || ' has no readable name; expected what the API documents;'
-        || ' fetch it again with a full sync' as error_message,
-        raw_issue_events.payload,
-        1 as attempt_count,
-        issue_events.first_seen_at as first_failed_at,
-        issue_events.first_seen_at as last_failed_at
-    from issue_events
-    inner join raw_issue_events
-        on
-            issue_events.event_id = raw_issue_events.event_id
-            and issue_events._dlt_load_id = raw_issue_events._dlt_load_id
-    where issue_events.event is null
+unreadable_fields as (
+    {%- for source_type, resource, condition, field in unreadable_fields %}
+        select
+            'normalize:{{ source_type }}:{{ resource }}:' || staged.event_id
+                as raw_event_error_id,
+            raw.sync_id,
+            staged.connection_id,
+            staged.external_id,
+            staged.event_id,
+            '{{ source_type }}' as source_type,
+            staged.container,
+            '{{ resource }}' as resource,
+            'normalize' as stage,
+            'unreadable_field' as error_code,
+            '{{ source_type }}.{{ resource }}: ' || staged.external_id
+            || ' has no readable ' || {{ field }}
+            || '; expected what the API documents; fetch it again with a full sync'
+                as error_message,
+            raw.payload,
+            1 as attempt_count,
+            staged.first_seen_at as first_failed_at,
+            staged.first_seen_at as last_failed_at
+        from {{ ref('stg_' ~ source_type ~ '__' ~ resource) }} as staged
+        inner join {{ raw_rows('raw_' ~ source_type, resource) }} as raw
+            on
+                staged.event_id = raw.event_id
+                and staged._dlt_load_id = raw._dlt_load_id
+        where {{ condition }}
+        {{ 'union all by name' if not loop.last }}
+    {%- endfor %}
 ),
 
 -- A package that could not be committed waits, and is tried again under the same sync.
@@ -175,7 +181,7 @@ unite_errors as (
     union all by name
     select * from unrendered_texts
     union all by name
-    select * from nameless_events
+    select * from unreadable_fields
     union all by name
     select * from failed_loads
 ),

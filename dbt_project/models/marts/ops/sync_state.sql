@@ -91,7 +91,7 @@ collect_branches as (
         map_from_entries(list((branch_name, commit_sha) order by branch_name))
             as branches
     from branches
-    where deleted_at is null
+    where deleted_at is null and branch_name is not null
     group by connection_id, container
 ),
 

@@ -24,6 +24,8 @@ renamed as (
         record.url as page_url,
         record.public_url as public_url,
         record.properties as properties_json,
+        {{ unreadable_notion_properties('record.properties') }}
+            as unreadable_properties,
         coalesce(record.in_trash, record.archived, false) as is_in_trash,
         coalesce(record.is_locked, false) as is_locked,
         record.created_time as source_created_at,
