@@ -251,6 +251,8 @@ def test_payloads_that_no_model_can_read_are_told_and_stop_nothing(
     wrong_page = page("wrong", "Wrong", {"type": "workspace"}, 1, properties=properties)
     blocks = contents("wrong", [{**paragraph("b-1", "Hello."), "id": 5}], 1)
     raw.load("raw_notion", {"pages": [wrong_page], "page_contents": [blocks]})
+    review = {"state": None, "submittedAt": at(1).isoformat()}
+    raw.load("raw_github", {"reviews": [Event("stateless", review, at(1))]})
     nameless = Event("nameless", {"name": None, "target": {"oid": "c0"}}, at(1), container="a/b")
     raw.listing("raw_github", "branches", "a/b", [nameless])
     dbt("build", "--exclude-resource-type", "unit_test")
@@ -285,6 +287,12 @@ def test_payloads_that_no_model_can_read_are_told_and_stop_nothing(
         "select property_name, value_json from staging.stg_notion__page_properties"
         " where external_id = 'wrong' and value_json is not null order by all",
     ) == [("Dots", "1"), ("Name", '"Wrong"')]
+    # Of what it says nothing is known, but somebody reviewed.
+    assert read(
+        warehouse,
+        "select interaction_type, occurred_at from core.interactions"
+        " where interaction_id = 'github:reviewed:stateless'",
+    ) == [("reviewed", at(1))]
 
 
 def test_a_linear_object_that_two_connections_know_is_one_document(

@@ -55,7 +55,7 @@ describe_files as (
     left join blobs
         on
             if(
-                files.file_type != 'submodule'
+                files.file_type is distinct from 'submodule'
                 and files.skip_reason is null
                 and not files.is_generated
                 and not files.is_vendored,

@@ -234,7 +234,7 @@ reviews_made as (
         submitted_at as occurred_at,
         body as body_raw
     from reviews
-    where source_state != 'pending'
+    where source_state is distinct from 'pending'
 ),
 
 commits_made as (

@@ -13,7 +13,7 @@ list_references as (
         container,
         external_id
     from files
-    where deleted_at is null and file_type != 'submodule'
+    where deleted_at is null and file_type is distinct from 'submodule'
 ),
 
 count_references as (
