@@ -1,6 +1,6 @@
--- Which containers should be synced again: their last sync failed, was interrupted or
--- was not whole, or none has ended well for twice as long as their source's frequency
--- asks for?
+-- Which containers of sources.yml should be synced again: none of their syncs has ever
+-- ended, their last one failed, was interrupted or was not whole, or none has ended
+-- well for twice as long as their source's frequency asks for?
 with sync_state as (
     select * from {{ ref('sync_state') }}
 ),
@@ -11,6 +11,15 @@ sync_history as (
 
 ingestion_sources as (
     select * from {{ ref('ingestion_sources') }}
+),
+
+list_containers as (
+    select
+        connection_id,
+        sync_frequency_minutes,
+        unnest(containers) as container
+    from ingestion_sources
+    where is_enabled and is_configured
 ),
 
 find_reasons as (
@@ -27,11 +36,13 @@ find_reasons as (
 
 list_due as (
     select
-        sync_state.connection_id,
-        sync_state.container,
+        containers.connection_id,
+        containers.container,
         sync_state.last_status,
-        sync_state.consecutive_failure_count,
+        coalesce(sync_state.consecutive_failure_count, 0)
+            as consecutive_failure_count,
         case
+            when sync_state.container is null then 'never synced'
             when sync_state.last_status in ('failed', 'interrupted') then 'failed'
             when not reasons.is_complete then 'incomplete'
             else 'overdue'
@@ -39,25 +50,24 @@ list_due as (
         reasons.error_code,
         reasons.error_message,
         sync_state.last_succeeded_at,
-        'headwater sync ' || sync_state.connection_id
-        || ' --container ' || chr(39) || sync_state.container || chr(39) as command
-    from sync_state
-    inner join ingestion_sources
-        on sync_state.connection_id = ingestion_sources.connection_id
+        'headwater sync ' || containers.connection_id
+        || ' --container ' || chr(39) || containers.container || chr(39) as command
+    from list_containers as containers
+    left join sync_state
+        on
+            containers.connection_id = sync_state.connection_id
+            and containers.container = sync_state.container
     left join find_reasons as reasons
         on
             sync_state.connection_id = reasons.connection_id
             and sync_state.container = reasons.container
             and sync_state.last_sync_id = reasons.sync_id
     where
-        ingestion_sources.is_enabled
-        and ingestion_sources.is_configured
-        and (
-            sync_state.last_status in ('failed', 'interrupted')
-            or not coalesce(reasons.is_complete, true)
-            or coalesce(sync_state.last_succeeded_at, '-infinity')
-            < now() - to_minutes(2 * ingestion_sources.sync_frequency_minutes)
-        )
+        sync_state.container is null
+        or sync_state.last_status in ('failed', 'interrupted')
+        or not coalesce(reasons.is_complete, true)
+        or coalesce(sync_state.last_succeeded_at, '-infinity')
+        < now() - to_minutes(2 * containers.sync_frequency_minutes)
 )
 
 select * from list_due

@@ -183,7 +183,10 @@ def fill(raw: RawWarehouse) -> None:
         [
             source("github", "github", ["engineering"], content_visibility="mixed"),
             source(MIRROR, "github", ["engineering", "archive"]),
-            source("linear", "linear", ["planning"]),
+            source(
+                *("linear", "linear", ["planning"]),
+                containers=[{"container": "ENG", "kind": "team", "settings": {}}],
+            ),
         ],
     )
     started = {"mode": "incremental", "trigger": "cli"}

@@ -7,23 +7,24 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from tests.dbt_project.conftest import ROOT, read, read_rows, run_dbt
-from tests.dbt_project.github_payloads import COMMIT, GAUGE, WEB, at
+from tests.dbt_project.github_payloads import ATTIC, COMMIT, GAUGE, WEB, at
 
 Answer = list[dict[str, Any]]
-Ask = Callable[[str], Answer]
+Ask = Callable[..., Answer]
 ISSUE = f"github:issue:I_{GAUGE}_1"
 
 
 @pytest.fixture(scope="module")
 def ask(small_warehouse: Path, dbt_folder: Path) -> Ask:
-    """Ask one of the analyses by its name."""
+    """Ask one of the analyses by its name, of this warehouse or another one."""
     run_dbt(dbt_folder, small_warehouse, "compile", "--select", "path:analyses")
     compiled = dbt_folder / "target" / "compiled" / "headwater" / "analyses"
     questions = {path.stem: path.read_text() for path in compiled.glob("*.sql")}
-    return lambda name: read_rows(small_warehouse, questions[name])
+    return lambda name, warehouse=small_warehouse: read_rows(warehouse, questions[name])
 
 
 def pick(rows: Answer, *names: str) -> list[tuple[Any, ...]]:
@@ -109,12 +110,28 @@ def test_timeline_by_day(ask: Ask) -> None:
 
 
 def test_syncs_due_for_retry(ask: Ask) -> None:
+    """The mirror was never synced."""
     assert pick(
         ask("syncs_due_for_retry"), "container", "reason", "consecutive_failure_count", "command"
     ) == [
         ("ENG", "failed", 1, "headwater sync linear --container 'ENG'"),
         (GAUGE, "overdue", 0, f"headwater sync github --container '{GAUGE}'"),
+        (GAUGE, "never synced", 0, f"headwater sync mirror --container '{GAUGE}'"),
     ]
+
+
+def test_a_container_that_sources_yml_has_no_more_is_not_due(
+    ask: Ask, small_warehouse: Path, tmp_path: Path
+) -> None:
+    warehouse = tmp_path / small_warehouse.name
+    warehouse.write_bytes(small_warehouse.read_bytes())
+    with duckdb.connect(str(warehouse)) as connection:
+        connection.execute(
+            "insert into ops.sync_state"
+            f" select * replace ('{ATTIC}' as container) from ops.sync_state"
+            f" where container = '{GAUGE}'"
+        )
+    assert ask("syncs_due_for_retry", warehouse) == ask("syncs_due_for_retry")
 
 
 def test_sync_statistics(ask: Ask) -> None:
