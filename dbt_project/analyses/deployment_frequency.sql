@@ -1,6 +1,6 @@
 -- How often does what reach which environment? Per week: deployments that succeeded,
--- and how long the pull requests that first reached production in it had waited for
--- that.
+-- and, of production, how long the pull requests that first reached it in that week had
+-- waited.
 with interactions as (
     select * from {{ ref('interactions') }}
 ),
@@ -9,28 +9,70 @@ pull_request_cycle_times as (
     select * from {{ ref('pull_request_cycle_times') }}
 ),
 
-count_deployments as (
+production_environments as (
+    select distinct
+        container as repository,
+        environment
+    from {{ ref('stg_github__deployments') }}
+    where is_production
+),
+
+list_deployments as (
     select
         split_part(source_id, '@', 1) as repository,
+        source_id,
         to_value as environment,
         date_trunc('week', occurred_at)::date as week_start_date,
-        count(*) as deployment_count,
-        count(distinct source_id) as commit_count
+        occurred_at
     from interactions
     where interaction_type = 'deployed'
+),
+
+count_deployments as (
+    select
+        repository,
+        environment,
+        week_start_date,
+        count(*) as deployment_count,
+        count(distinct source_id) as commit_count
+    from list_deployments
     group by repository, environment, week_start_date
+),
+
+-- At the same instant something may have reached another environment, too.
+find_arrivals as (
+    select
+        pull_requests.document_id,
+        pull_requests.repository,
+        pull_requests.deploy_hours,
+        pull_requests.lead_hours,
+        deployments.week_start_date,
+        min_by(
+            deployments.environment,
+            (production.environment is null, deployments.environment)
+        ) as environment
+    from pull_request_cycle_times as pull_requests
+    inner join list_deployments as deployments
+        on
+            pull_requests.repository = deployments.repository
+            and pull_requests.deployed_at = deployments.occurred_at
+    left join production_environments as production
+        on
+            deployments.repository = production.repository
+            and deployments.environment = production.environment
+    group by all
 ),
 
 measure_waits as (
     select
         repository,
-        date_trunc('week', deployed_at)::date as week_start_date,
+        environment,
+        week_start_date,
         count(*) as pull_request_count,
         median(deploy_hours) as median_deploy_hours,
         median(lead_hours) as median_lead_hours
-    from pull_request_cycle_times
-    where deployed_at is not null
-    group by repository, week_start_date
+    from find_arrivals
+    group by repository, environment, week_start_date
 ),
 
 join_waits as (
@@ -47,6 +89,7 @@ join_waits as (
     left join measure_waits as waits
         on
             deployments.repository = waits.repository
+            and deployments.environment = waits.environment
             and deployments.week_start_date = waits.week_start_date
 )
 

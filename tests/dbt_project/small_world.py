@@ -11,6 +11,7 @@ from tests.dbt_project.github_payloads import (
     ADA_ACTOR,
     API,
     ATTIC,
+    DEPLOYMENT,
     GAUGE,
     PULL_REQUEST,
     REPOSITORY,
@@ -245,7 +246,18 @@ def _github_events() -> dict[str, list[Event]]:
         "merged_at": None,
         "created_at": text(10),
     }
+    trial = DEPLOYMENT | {"id": 71, "environment": "staging", "production_environment": False}
+    tried = {
+        "id": "DES_71",
+        "state": "SUCCESS",
+        "environment": "staging",
+        "creator": ADA_ACTOR,
+        "createdAt": text(5),
+        "deployment": {"id": "DE_71", "databaseId": 71},
+    }
     return {
+        "deployments": [Event("DE_71", trial, at(5))],
+        "deployment_statuses": [Event("DES_71", tried, at(5))],
         "issues": [
             issue(1, "Alarm too quiet", 6, state="closed", closed_at=text(6)),
             issue(1, "Alarm too quiet", 6, state="closed", connection_id=MIRROR),

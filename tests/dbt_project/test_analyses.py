@@ -177,8 +177,12 @@ def test_who_reviewed_what(ask: Ask) -> None:
 
 
 def test_deployment_frequency(ask: Ask) -> None:
+    """What pull requests waited for is production alone."""
     assert pick(
         ask("deployment_frequency"),
         *("repository", "environment", "week_start_date", "deployment_count"),
         *("pull_request_count", "median_deploy_hours", "median_lead_hours"),
-    ) == [(GAUGE, "harbour", date(2026, 3, 2), 1, 1, 26.0, 98.0)], COMMIT
+    ) == [
+        (GAUGE, "harbour", date(2026, 3, 2), 1, 1, 26.0, 98.0),
+        (GAUGE, "staging", date(2026, 3, 2), 1, 0, None, None),
+    ], COMMIT
