@@ -3,6 +3,8 @@
 -- about lines.
 --
 --     dbt compile --select comments_of_an_issue --vars '{key: owner/repo#12}'
+{% set key = var("key", "tidewater-labs/gauge#1") | replace("'", "''") %}
+
 with recursive documents as (
     select * from {{ ref('documents') }}
 ),
@@ -12,7 +14,7 @@ follow_answers as (
         document_id,
         0 as depth
     from documents
-    where lower(source_id) = lower('{{ var("key", "tidewater-labs/gauge#1") }}')
+    where lower(source_id) = lower('{{ key }}')
     union all
     select
         documents.document_id,

@@ -3,6 +3,8 @@
 -- issue finds it, too.
 --
 --     dbt compile --select documents_by_external_key --vars '{key: owner/repo#12}'
+{% set key = var("key", "tidewater-labs/gauge#1") | replace("'", "''") %}
+
 with documents as (
     select * from {{ ref('documents') }}
 ),
@@ -22,10 +24,10 @@ find_documents as (
         deleted_at
     from documents
     where
-        lower(source_id) = lower('{{ var("key", "tidewater-labs/gauge#1") }}')
+        lower(source_id) = lower('{{ key }}')
         or list_contains(
             from_json(source_metadata -> '$.previous_identifiers', '["VARCHAR"]'),
-            upper('{{ var("key", "tidewater-labs/gauge#1") }}')
+            upper('{{ key }}')
         )
 )
 

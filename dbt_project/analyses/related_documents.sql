@@ -2,6 +2,8 @@
 -- first.
 --
 --     dbt compile --select related_documents --vars '{key: owner/repo#12}'
+{% set key = var("key", "tidewater-labs/gauge#1") | replace("'", "''") %}
+
 with documents as (
     select * from {{ ref('documents') }}
 ),
@@ -13,7 +15,7 @@ document_relationships as (
 find_documents as (
     select document_id
     from documents
-    where lower(source_id) = lower('{{ var("key", "tidewater-labs/gauge#1") }}')
+    where lower(source_id) = lower('{{ key }}')
 ),
 
 list_relations as (

@@ -72,6 +72,17 @@ def test_another_key_is_given_as_a_variable(small_warehouse: Path, dbt_folder: P
     assert pick(rows, "source_id", "title") == [("ENG-1", "Plan 1")]
 
 
+def test_a_key_may_have_an_apostrophe(small_warehouse: Path, dbt_folder: Path) -> None:
+    names = ("documents_by_external_key", "related_documents", "comments_of_an_issue")
+    folder = dbt_folder / "of_a_log"
+    selected = ("--select", *names, "--vars", """{key: "Harbour's log"}""")
+    run_dbt(folder, small_warehouse, "compile", *selected)
+    compiled = folder / "target" / "compiled" / "headwater" / "analyses"
+    assert [
+        read_rows(small_warehouse, (compiled / f"{name}.sql").read_text()) for name in names
+    ] == [[], [], []]
+
+
 def test_related_documents(ask: Ask) -> None:
     rows = pick(ask("related_documents"), "direction", "relation", "source_id")
     back = "is referred to by"
