@@ -2,8 +2,10 @@
 
 In a part, nothing is included by default: rows go in with the document or the source they are
 about, and a table that is about neither is left out until a rule here says what of it may be told.
-A public part has neither accounts of syncs, nor what joins a person's accounts, nor what is
-deleted. What a public document says itself it keeps, such as the address in a commit.
+A store is told what its own connections read: where a document lies, what was done, and of people
+the names and addresses they told. A public part has neither accounts of syncs, nor what joins a
+person's accounts, nor what is deleted. What a public document says itself it keeps, such as the
+address in a commit.
 """
 
 from __future__ import annotations
@@ -45,7 +47,7 @@ class Scope:
 
 
 def choose(db: duckdb.DuckDBPyConnection, scope: Scope) -> None:
-    """List the documents and connections of a scope, for the queries that `query` returns."""
+    """List the documents, deeds and people of a scope, for the queries that `query` returns."""
     in_store = "where $store is null or store = $store"
     visible = "where visibility = 'public' and deleted_at is null" if scope.is_public else ""
     store = {"store": scope.store}
@@ -54,13 +56,20 @@ def choose(db: duckdb.DuckDBPyConnection, scope: Scope) -> None:
         f" select distinct connection_id from ops.store_sources {in_store}",
         store,
     )
-    placed = "select document_id, connection_id from core.documents"
-    if scope.store:
-        placed = "select document_id, connection_id from ops.store_documents where store = $store"
+    documents = _OWN_DOCUMENTS if scope.store else "from core.documents"
     db.execute(
-        f"create or replace temp table kept_documents as from ({placed}) semi join"
-        f" (select document_id from core.documents {visible}) using (document_id)",
+        "create or replace temp table kept_documents as"
+        " select document_id, connection_id, source_id, slug, parent_document_id, root_document_id"
+        f" from ({documents})"
+        f" semi join (select document_id from core.documents {visible}) using (document_id)",
         store if scope.store else None,
+    )
+    interactions = _OWN_INTERACTIONS if scope.store else "from core.interactions"
+    db.execute(
+        "create or replace temp table kept_interactions as"
+        " select interaction_id, connection_id, source_id, document_id"
+        f" from ({interactions}) where {_is_kept('document_id')}"
+        + (_UNTOLD_DEEDS if scope.is_public else " or document_id is null")
     )
 
 
@@ -74,6 +83,7 @@ def query(scope: Scope, schema: str, table: str, columns: list[str]) -> str | No
     if rule := _RULES.get(table):
         return rule.format(
             name=name,
+            is_public=scope.is_public,
             store=_text(scope.store),
             method="<> 'api_reference'" if scope.is_public else "is not null",
         )
@@ -94,6 +104,8 @@ def _of_documents(scope: Scope, name: str, columns: list[str]) -> str:
         replaced.append("null as contact_id")
     if "to_value" in columns:
         replaced += [_told_issue(column) for column in ("from_value", "to_value")]
+    if "source_id" in columns:
+        replaced.append("coalesce(kept.source_id, marts.source_id) as source_id")
     if "connection_id" in columns:
         # An object that two sources read is told through the one that is in the store.
         replaced.append("coalesce(kept.connection_id, marts.connection_id) as connection_id")
@@ -104,12 +116,11 @@ def _of_documents(scope: Scope, name: str, columns: list[str]) -> str:
             )
     if "store" in columns:
         conditions.append(f"marts.store = {_text(scope.store)}")
-    untold = _UNTOLD_DEEDS if scope.is_public and "interaction_id" in columns else ""
     changed = f"replace ({', '.join(replaced)})" if replaced else ""
     return (
         f"select marts.* {changed} from {name} as marts"
         " left join kept_documents as kept on marts.document_id = kept.document_id"
-        f" where {' and '.join(conditions)} {untold}"
+        f" where {' and '.join(conditions)}"
     )
 
 
@@ -131,9 +142,97 @@ def _text(value: str | None) -> str:
     return "'" + (value or "").replace("'", "''") + "'"
 
 
+# Two connections may read one document, and not the same of what it lies under: a store is told its
+# own reading. The slug is made as int_headwater__documents makes it.
+_OWN_DOCUMENTS: Final = """
+    with placed as (
+        select
+            marts.document_id,
+            marts.connection_id,
+            marts.source_id,
+            marts.slug,
+            marts.parent_document_id,
+            marts.root_document_id,
+            stored.connection_id as own_connection_id
+        from core.documents as marts
+        inner join ops.store_documents as stored
+            on marts.document_id = stored.document_id and stored.store = $store
+    ),
+    own_readings as (
+        select
+            readings.document_id,
+            coalesce(readings.source_id, readings.document_id) as source_id,
+            readings.parent_document_id,
+            readings.root_document_id
+        from intermediate.int_headwater__document_readings as readings
+        inner join placed
+            on
+                readings.document_id = placed.document_id
+                and readings.connection_id = placed.own_connection_id
+        where placed.connection_id <> placed.own_connection_id
+        qualify row_number() over (
+            partition by readings.document_id
+            order by
+                readings.deleted_at is null desc,
+                readings.source_updated_at desc nulls last,
+                readings.last_seen_at desc,
+                readings.container
+        ) = 1
+    ),
+    told as (
+        select
+            placed.document_id,
+            placed.own_connection_id as connection_id,
+            coalesce(own.source_id, placed.source_id) as source_id,
+            if(own.document_id is null, placed.parent_document_id, own.parent_document_id)
+                as parent_document_id,
+            if(own.document_id is null, placed.root_document_id, own.root_document_id)
+                as root_document_id,
+            own.source_id <> placed.source_id as is_renamed,
+            if(
+                is_renamed,
+                coalesce(
+                    nullif(
+                        trim(
+                            regexp_replace(
+                                lower(strip_accents(own.source_id)), '[^\\p{L}\\p{N}]+', '-', 'g'
+                            ),
+                            '-'
+                        ),
+                        ''
+                    ),
+                    left(sha256(placed.document_id), 8)
+                ),
+                placed.slug
+            ) as slug
+        from placed
+        left join own_readings as own on placed.document_id = own.document_id
+    ),
+    shared_slugs as (select slug from told group by slug having count(*) > 1)
+    select
+        told.* exclude (is_renamed) replace (
+            if(
+                told.is_renamed and shared_slugs.slug is not null,
+                told.slug || '-' || left(sha256(told.document_id), 8),
+                told.slug
+            ) as slug
+        )
+    from told
+    left join shared_slugs on told.slug = shared_slugs.slug
+"""
+_OWN_INTERACTIONS: Final = """
+    select
+        interaction_id,
+        min(connection_id) as connection_id,
+        min_by(document_id, connection_id) as document_id,
+        min_by(source_id, connection_id) as source_id
+    from intermediate.int_headwater__interaction_readings
+    semi join kept_connections using (connection_id)
+    group by interaction_id
+"""
 # What was said in a comment or a review is done on the document it is about.
 _UNTOLD_DEEDS: Final = """
-    and regexp_replace(marts.interaction_id, ':(commented:comment|commented|reviewed):', ':')
+    and regexp_replace(interaction_id, ':(commented:comment|commented|reviewed):', ':')
     not in (
         select replace(document_id, ':' || document_type || ':', ':')
         from core.documents
@@ -174,6 +273,8 @@ _RULES: Final = {
         )
         select marts.* replace (
             kept.connection_id as connection_id,
+            kept.source_id as source_id,
+            kept.slug as slug,
             parents.document_id as parent_document_id,
             coalesce(roots.document_id, marts.document_id) as root_document_id,
             if(
@@ -185,8 +286,8 @@ _RULES: Final = {
         )
         from {name} as marts
         inner join kept_documents as kept on marts.document_id = kept.document_id
-        left join kept_documents as parents on marts.parent_document_id = parents.document_id
-        left join kept_documents as roots on marts.root_document_id = roots.document_id
+        left join kept_documents as parents on kept.parent_document_id = parents.document_id
+        left join kept_documents as roots on kept.root_document_id = roots.document_id
         left join relationships on marts.document_id = relationships.document_id
     """,
     "content_blobs": """
@@ -207,6 +308,11 @@ _RULES: Final = {
         select marts.* replace (null as evidence)
         from {name} as marts
         semi join kept_connections using (connection_id)
+    """,
+    "contact_timeline": """
+        select marts.* replace (kept.document_id as document_id)
+        from {name} as marts
+        inner join kept_interactions as kept on marts.interaction_id = kept.interaction_id
     """,
     "contacts": """
         with identities as (
@@ -243,6 +349,16 @@ _RULES: Final = {
         where
             targets.document_id is not null
             or (marts.to_document_id is null and marts.method {method})
+    """,
+    "interactions": """
+        select marts.* replace (
+            kept.connection_id as connection_id,
+            kept.document_id as document_id,
+            kept.source_id as source_id,
+            if({is_public}, null, marts.contact_id) as contact_id
+        )
+        from {name} as marts
+        inner join kept_interactions as kept on marts.interaction_id = kept.interaction_id
     """,
     "ingestion_sources": """
         select marts.* replace ([{store}] as stores)

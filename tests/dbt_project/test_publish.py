@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -320,6 +321,29 @@ def test_a_public_file_does_not_name_what_an_api_refers_to_and_is_not_public(
     assert ATTIC not in texts(public)
     relations = "select distinct relation from core.document_relationships"
     assert column(public, f"{relations} where not is_resolved") == {"deployed_by"}
+
+
+def test_a_stores_file_knows_pages_by_what_its_own_sources_read(shared: Settings) -> None:
+    """What lies above the handbook is not named, and a page that has its name keeps its slug."""
+    path = warehouse.publish(shared, "client")
+    keys = "select {}, source_id, slug, parent_document_id, root_document_id from core.documents"
+    named = keys.format("document_id") + " where source_type = 'notion' order by 1"
+    p2, p3, p4 = (f"notion:page:p{number}" for number in (2, 3, 4))
+    digest = sha256(p2.encode()).hexdigest()[:8]
+    assert read(path, named) == [
+        (p2, "Handbook", f"handbook-{digest}", None, p2),
+        (p3, "Handbook/Holidays", "handbook-holidays", p2, p2),
+        (p4, "Handbook", "handbook", None, p4),
+    ]
+    done = "select source_id from core.interactions where source_type = 'notion'"
+    assert column(path, done) == {"Handbook", "Handbook/Holidays"}
+    assert "ayoffs" not in texts(path)
+    board = warehouse.publish(shared, "board")
+    assert {row[1] for row in read(board, named)} == {
+        "Layoffs",
+        "Layoffs/Handbook",
+        "Layoffs/Handbook/Holidays",
+    }
 
 
 def test_references_out_of_a_part_are_cut(settings: Settings, tmp_path: Path) -> None:
