@@ -71,6 +71,8 @@ def choose(db: duckdb.DuckDBPyConnection, scope: Scope) -> None:
         f" from ({interactions}) where {_is_kept('document_id')}"
         + (_UNTOLD_DEEDS if scope.is_public else " or document_id is null")
     )
+    if scope.store and not scope.is_public:
+        db.execute(f"create or replace temp table kept_identities as {_OWN_IDENTITIES}")
 
 
 def query(scope: Scope, schema: str, table: str, columns: list[str]) -> str | None:
@@ -230,6 +232,76 @@ _OWN_INTERACTIONS: Final = """
     semi join kept_connections using (connection_id)
     group by interaction_id
 """
+# Whom a store's connections met, and as what; the marts know of them what all connections tell.
+_OWN_IDENTITIES: Final = """
+    with told_names as (
+        from intermediate.int_headwater__told_identities
+        semi join kept_connections using (connection_id)
+    ),
+    sightings as (
+        select identity_id, connection_id from core.contact_identities
+        semi join kept_connections using (connection_id)
+        union all
+        select identity_id, connection_id from told_names
+        union all
+        select marts.author_identity_id, kept.connection_id
+        from core.documents as marts
+        inner join kept_documents as kept on marts.document_id = kept.document_id
+        union all
+        select marts.actor_identity_id, kept.connection_id
+        from core.interactions as marts
+        inner join kept_interactions as kept on marts.interaction_id = kept.interaction_id
+        union all
+        select marts.to_identity_id, kept.connection_id
+        from core.document_relationships as marts
+        inner join kept_documents as kept on marts.from_document_id = kept.document_id
+        union all
+        select identities.identity_id, kept.connection_id
+        from analytics.open_work as marts
+        inner join kept_documents as kept on marts.document_id = kept.document_id
+        inner join core.contact_identities as identities
+            on
+                marts.contact_id = identities.contact_id
+                and marts.person = coalesce(identities.handle, identities.display_name)
+    ),
+    seen as (
+        select identity_id, min(connection_id) as connection_id
+        from sightings
+        group by identity_id
+    ),
+    names as (
+        select
+            identity_id,
+            max_by(display_name, (told_at, display_name)) as display_name,
+            max_by(email, (told_at, email)) filter (
+                where starts_with(identity_id, 'email:')
+                or not ends_with(email, '@users.noreply.github.com')
+            ) as email,
+            list(distinct display_name) as display_names,
+            list(distinct email) as emails
+        from told_names
+        group by identity_id
+    )
+    select
+        identities.* replace (
+            if(
+                identities.connection_id in (select connection_id from kept_connections),
+                identities.connection_id,
+                seen.connection_id
+            ) as connection_id,
+            if(
+                list_contains(names.display_names, identities.display_name),
+                identities.display_name,
+                names.display_name
+            ) as display_name,
+            if(list_contains(names.emails, identities.email), identities.email, names.email)
+                as email,
+            null as evidence
+        )
+    from core.contact_identities as identities
+    inner join seen on identities.identity_id = seen.identity_id
+    left join names on identities.identity_id = names.identity_id
+"""
 # What was said in a comment or a review is done on the document it is about.
 _UNTOLD_DEEDS: Final = """
     and regexp_replace(interaction_id, ':(commented:comment|commented|reviewed):', ':')
@@ -304,11 +376,7 @@ _RULES: Final = {
         from {name} as marts
         inner join files on marts.blob_sha = files.blob_sha
     """,
-    "contact_identities": """
-        select marts.* replace (null as evidence)
-        from {name} as marts
-        semi join kept_connections using (connection_id)
-    """,
+    "contact_identities": "from kept_identities",
     "contact_timeline": """
         select marts.* replace (kept.document_id as document_id)
         from {name} as marts
@@ -325,8 +393,7 @@ _RULES: Final = {
                 bool_and(is_bot) as is_bot,
                 min(first_seen_at) as first_seen_at,
                 max(last_seen_at) as last_seen_at
-            from core.contact_identities
-            semi join kept_connections using (connection_id)
+            from kept_identities
             group by contact_id
         )
         select marts.* replace (

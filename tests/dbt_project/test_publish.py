@@ -323,6 +323,46 @@ def test_a_public_file_does_not_name_what_an_api_refers_to_and_is_not_public(
     assert column(public, f"{relations} where not is_resolved") == {"deployed_by"}
 
 
+def test_a_stores_file_has_all_who_act_in_it_as_its_own_sources_know_them(
+    shared: Settings,
+) -> None:
+    """Cy and Di are in both files, each with the address that is told there, or with none."""
+    people = {
+        "client": [
+            ("github:U_cy", "cy", None, None),
+            ("github:U_di", "di", f"di of {SITE}", "di@site.example"),
+        ],
+        "engineering": [
+            ("github:U_cy", "cy", f"cy of {GAUGE}", "cy@gauge.example"),
+            ("github:U_di", "di", f"di of {ATTIC}", "di@attic.example"),
+        ],
+    }
+    for store, told in people.items():
+        path = warehouse.publish(shared, store)
+        assert told == read(
+            path,
+            "select identity_id, handle, display_name, email from core.contact_identities"
+            " where handle in ('cy', 'di') order by identity_id",
+        )
+        assert not read(
+            path,
+            "select contact_id from core.interactions where contact_id is not null"
+            " and contact_id not in (select contact_id from core.contacts)"
+            " union all select author_identity_id from core.documents where author_identity_id"
+            " not in (select identity_id from core.contact_identities)",
+        )
+        connections = column(path, "select connection_id from ops.store_sources")
+        assert column(path, "select connection_id from core.contact_identities") <= connections
+        elsewhere = {
+            name
+            for other, rows in people.items()
+            for row in rows
+            for name in row[2:]
+            if other != store and name
+        }
+        assert not [name for name in elsewhere if name in texts(path)]
+
+
 def test_a_stores_file_knows_pages_by_what_its_own_sources_read(shared: Settings) -> None:
     """What lies above the handbook is not named, and a page that has its name keeps its slug."""
     path = warehouse.publish(shared, "client")
