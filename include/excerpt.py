@@ -88,6 +88,7 @@ def query(scope: Scope, schema: str, table: str, columns: list[str]) -> str | No
             is_public=scope.is_public,
             store=_text(scope.store),
             method="<> 'api_reference'" if scope.is_public else "is not null",
+            values=", ".join(_told_issue(column) for column in ("from_value", "to_value")),
         )
     if "document_id" in columns:
         return _of_documents(scope, name, columns)
@@ -104,8 +105,6 @@ def _of_documents(scope: Scope, name: str, columns: list[str]) -> str:
     replaced = []
     if scope.is_public and "contact_id" in columns:
         replaced.append("null as contact_id")
-    if "to_value" in columns:
-        replaced += [_told_issue(column) for column in ("from_value", "to_value")]
     if "source_id" in columns:
         replaced.append("coalesce(kept.source_id, marts.source_id) as source_id")
     if "connection_id" in columns:
@@ -131,8 +130,8 @@ def _told_issue(column: str) -> str:
     return (
         "if(marts.source_type = 'github'"
         " and marts.field in ('parent', 'sub_issue', 'blocked_by', 'blocking')"
-        f" and lower(marts.{column}) not in (select lower(source_id) from core.documents"
-        f" semi join kept_documents using (document_id)), null, marts.{column}) as {column}"
+        f" and lower(marts.{column}) not in (select lower(source_id) from kept_documents),"
+        f" null, marts.{column}) as {column}"
     )
 
 
@@ -422,7 +421,8 @@ _RULES: Final = {
             kept.connection_id as connection_id,
             kept.document_id as document_id,
             kept.source_id as source_id,
-            if({is_public}, null, marts.contact_id) as contact_id
+            if({is_public}, null, marts.contact_id) as contact_id,
+            {values}
         )
         from {name} as marts
         inner join kept_interactions as kept on marts.interaction_id = kept.interaction_id

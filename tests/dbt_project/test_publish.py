@@ -408,8 +408,8 @@ def test_references_out_of_a_part_are_cut(settings: Settings, tmp_path: Path) ->
         )
         db.execute(
             "update core.interactions set field = 'blocked_by', from_value = $away,"
-            " to_value = $here where interaction_type = 'reopened'",
-            {"away": f"{ATTIC}#2", "here": f"{GAUGE}#1"},
+            " to_value = $here where document_id = $id and interaction_type = 'opened'",
+            {"away": f"{ATTIC}#2", "here": f"{GAUGE}#1", "id": MIRROR_ISSUE},
         )
     path = warehouse.publish(own, "archive")
     ((parent, root, told),) = read(
@@ -420,7 +420,8 @@ def test_references_out_of_a_part_are_cut(settings: Settings, tmp_path: Path) ->
     assert (parent, root) == (None, MIRROR_ISSUE)
     assert read(
         path,
-        "select from_value, to_value from core.interactions where interaction_type = 'reopened'",
+        "select from_value, to_value from core.interactions where interaction_type = 'opened'"
+        f" and document_id = '{MIRROR_ISSUE}'",
     ) == [(None, f"{GAUGE}#1")]
     assert json.loads(told) == relationships | {"graph": graph[1:]}
 
