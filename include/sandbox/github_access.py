@@ -186,7 +186,7 @@ def to_status(budget: Budget) -> dict[str, int]:
         "limit": budget.limit,
         "used": budget.limit - budget.remaining,
         "remaining": budget.remaining,
-        "reset": int(budget.reset_at),
+        "reset": math.ceil(budget.reset_at),  # Whole seconds, and not before there is quota.
     }
 
 

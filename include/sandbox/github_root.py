@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -62,7 +63,7 @@ def rate_limit(root: Any, info: GraphQLResolveInfo) -> Json:
         "limit": budget.limit,
         "nodeCount": asked.price.nodes,
         "remaining": budget.remaining,
-        "resetAt": timestamp(budget.reset_at),
+        "resetAt": timestamp(math.ceil(budget.reset_at)),
         "used": budget.used,
     }
 
