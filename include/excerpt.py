@@ -144,70 +144,28 @@ def _text(value: str | None) -> str:
 
 
 # Two connections may read one document, and not the same of what it lies under: a store is told its
-# own reading. The slug is made as int_headwater__documents makes it.
+# own reading.
 _OWN_DOCUMENTS: Final = """
     with placed as (
-        select
-            marts.document_id,
-            marts.connection_id,
-            marts.source_id,
-            marts.slug,
-            marts.parent_document_id,
-            marts.root_document_id,
-            stored.connection_id as own_connection_id
+        select marts.*, stored.connection_id as own_connection_id
         from core.documents as marts
         inner join ops.store_documents as stored
             on marts.document_id = stored.document_id and stored.store = $store
-    ),
-    own_readings as (
-        select
-            readings.document_id,
-            coalesce(readings.source_id, readings.document_id) as source_id,
-            readings.parent_document_id,
-            readings.root_document_id
-        from intermediate.int_headwater__document_readings as readings
-        inner join placed
-            on
-                readings.document_id = placed.document_id
-                and readings.connection_id = placed.own_connection_id
-        where placed.connection_id <> placed.own_connection_id
-        qualify row_number() over (
-            partition by readings.document_id
-            order by
-                readings.deleted_at is null desc,
-                readings.source_updated_at desc nulls last,
-                readings.last_seen_at desc,
-                readings.container
-        ) = 1
     ),
     told as (
         select
             placed.document_id,
             placed.own_connection_id as connection_id,
-            coalesce(own.source_id, placed.source_id) as source_id,
-            if(own.document_id is null, placed.parent_document_id, own.parent_document_id)
-                as parent_document_id,
-            if(own.document_id is null, placed.root_document_id, own.root_document_id)
-                as root_document_id,
+            own.source_id,
+            own.parent_document_id,
+            own.root_document_id,
             own.source_id <> placed.source_id as is_renamed,
-            if(
-                is_renamed,
-                coalesce(
-                    nullif(
-                        trim(
-                            regexp_replace(
-                                lower(strip_accents(own.source_id)), '[^\\p{L}\\p{N}]+', '-', 'g'
-                            ),
-                            '-'
-                        ),
-                        ''
-                    ),
-                    left(sha256(placed.document_id), 8)
-                ),
-                placed.slug
-            ) as slug
+            if(is_renamed, own.base_slug, placed.slug) as slug
         from placed
-        left join own_readings as own on placed.document_id = own.document_id
+        inner join intermediate.int_headwater__told_documents as own
+            on
+                placed.document_id = own.document_id
+                and placed.own_connection_id = own.connection_id
     ),
     shared_slugs as (select slug from told group by slug having count(*) > 1)
     select

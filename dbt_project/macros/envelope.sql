@@ -83,15 +83,12 @@ one login.
 The same of an account in a row of either API: `node_id` is REST's. A typename says it is GraphQL's.
 -#}
 {% macro github_account(account, role) -%}
-    coalesce({{ account }}.node_id, {{ account }}.id) as {{ role }}_id,
-    if(
-        {{ account }}.__typename = 'Bot' and not ends_with({{ account }}.login, '[bot]'),
-        {{ account }}.login || '[bot]',
-        {{ account }}.login
-    ) as {{ role }}_login,
+    {%- set user = '(' ~ github_user(account) ~ ')' -%}
+    coalesce({{ user }}.node_id, {{ user }}.id) as {{ role }}_id,
+    {{ github_login(user) }} as {{ role }}_login,
     coalesce(
-        {{ account }}.__typename = 'Bot',
-        {{ account }}.type = 'Bot' or ends_with({{ account }}.login, '[bot]')
+        {{ user }}.__typename = 'Bot',
+        {{ user }}.type = 'Bot' or ends_with({{ user }}.login, '[bot]')
     ) as is_{{ role }}_bot
 {%- endmacro %}
 

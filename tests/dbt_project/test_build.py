@@ -441,6 +441,29 @@ def test_a_key_that_two_linear_teams_had_makes_nothing_twice_and_shows_nothing(
     ]
 
 
+def test_who_works_on_a_linear_object_is_in_its_metadata_hash(warehouse: Path, dbt: Dbt) -> None:
+    raw = RawWarehouse(warehouse)
+    issue = {"id": "li-1", "assignee": {"id": "ada"}}
+    project = {"id": "lp-1", "lead": {"id": "ada"}}
+
+    def hashes() -> dict[str, str]:
+        dbt("run", "--select", "+documents")
+        return dict(read(warehouse, "select document_id, metadata_hash from core.documents"))
+
+    issues = [Event("li-1", issue, at(1), container="ENG")]
+    projects = [Event("lp-1", project, at(1), container="tidewater")]
+    raw.load("raw_linear", {"issues": issues, "projects": projects})
+    dbt("seed")
+    before = hashes()
+    issues = [Event("li-1", {**issue, "delegate": {"id": "bo"}}, at(2), container="ENG")]
+    members = {"members": {"nodes": [{"id": "ada"}, {"id": "bo"}]}}
+    projects = [Event("lp-1", {**project, **members}, at(2), container="tidewater")]
+    raw.load("raw_linear", {"issues": issues, "projects": projects})
+    after = hashes()
+    assert before.keys() == after.keys() == {"linear:issue:li-1", "linear:project:lp-1"}
+    assert not [key for key in before if before[key] == after[key]]
+
+
 def test_a_repository_is_known_by_the_name_in_sources_yml(warehouse: Path, dbt: Dbt) -> None:
     """GitHub has renamed it since, and writes it in another case."""
     raw = RawWarehouse(warehouse)

@@ -35,12 +35,7 @@ choose_readings as (
     {% endif %}
     qualify row_number() over (
         partition by readings.document_id
-        order by
-            readings.deleted_at is null desc,
-            readings.source_updated_at desc nulls last,
-            readings.last_seen_at desc,
-            readings.connection_id asc,
-            readings.container asc
+        order by {{ reading_order() }}
     ) = 1
 ),
 

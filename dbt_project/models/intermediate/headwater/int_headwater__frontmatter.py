@@ -75,8 +75,8 @@ def read_frontmatter(text: str) -> str | None:
         return None
     try:
         fields = yaml.load(found.group(1), Loader)  # noqa: S506  derived from the safe one
-        written = json.dumps(fields, default=str, allow_nan=False)
-        json.dumps(fields, default=str, ensure_ascii=False).encode()  # No half of a pair.
+        written = json.dumps(fields, default=str, allow_nan=False, ensure_ascii=False)
+        written.encode()  # Half of a surrogate pair is no text.
     except Exception:  # noqa: BLE001  it is somebody's text: what it holds stops nothing
         return None
     return written if isinstance(fields, dict) else None

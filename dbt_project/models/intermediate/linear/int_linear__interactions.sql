@@ -89,28 +89,31 @@ openings as (
     from linear_documents
 ),
 
+updates as (
+    select
+        *,
+        'project-updates/' || coalesce(slug_id, external_id) as source_id,
+        'linear:project_update:' || external_id as document_id
+    from project_updates
+    union all by name
+    select
+        *,
+        'initiative-updates/' || coalesce(slug_id, external_id) as source_id,
+        'linear:initiative_update:' || external_id as document_id
+    from initiative_updates
+),
+
 updates_posted as (
     select
         connection_id,
         'posted:' || external_id as event_key,
-        'project-updates/' || coalesce(slug_id, external_id) as source_id,
-        'linear:project_update:' || external_id as document_id,
+        source_id,
+        document_id,
         'posted' as interaction_type,
         user_id as actor_id,
         source_created_at as occurred_at,
         body as body_raw
-    from project_updates
-    union all by name
-    select
-        connection_id,
-        'posted:' || external_id as event_key,
-        'initiative-updates/' || coalesce(slug_id, external_id) as source_id,
-        'linear:initiative_update:' || external_id as document_id,
-        'posted' as interaction_type,
-        user_id as actor_id,
-        source_created_at as occurred_at,
-        body as body_raw
-    from initiative_updates
+    from updates
 ),
 
 -- One entry of an issue's history may hold several changes, and each is a thing done.
@@ -270,21 +273,11 @@ edits as (
     select
         connection_id,
         'edited:' || external_id || ':' || epoch_ms(edited_at) as event_key,
-        'project-updates/' || coalesce(slug_id, external_id) as source_id,
-        'linear:project_update:' || external_id as document_id,
+        source_id,
+        document_id,
         'edited' as interaction_type,
         edited_at as occurred_at
-    from project_updates
-    where edited_at is not null
-    union all by name
-    select
-        connection_id,
-        'edited:' || external_id || ':' || epoch_ms(edited_at) as event_key,
-        'initiative-updates/' || coalesce(slug_id, external_id) as source_id,
-        'linear:initiative_update:' || external_id as document_id,
-        'edited' as interaction_type,
-        edited_at as occurred_at
-    from initiative_updates
+    from updates
     where edited_at is not null
 ),
 
