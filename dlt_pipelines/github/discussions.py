@@ -50,17 +50,17 @@ def discussions(
                 continue
             if wants_comments:
                 comments[node["id"]] = read_comments(graphql, run, node)
-            records.append(_without_comments(graphql, run, node))
+            records.append(without_comments(graphql, run, node))
             if len(records) == FIRST_DISCUSSIONS:
-                yield from to_batches(records, run, _keys)
+                yield from to_batches(records, run, read_keys)
                 records = []
-        yield from to_batches(records, run, _keys)
+        yield from to_batches(records, run, read_keys)
 
     @dlt.transformer(name="discussion_comments", **EVENTS)
     def comment_rows(changed: pa.Table) -> Iterator[pa.Table]:
         ids = changed["external_id"].to_pylist()
         records = [msgspec.json.encode(c) for i in ids for c in comments.pop(i, [])]
-        yield from to_batches(records, sync.account("discussion_comments"), _keys)
+        yield from to_batches(records, sync.account("discussion_comments"), read_keys)
 
     leader = rows(cursor)
     return [leader, leader | comment_rows]
@@ -90,10 +90,12 @@ def named_discussions(graphql: GraphQL, request: SyncRequest, sync: SyncRun) -> 
         comments = [c for node in found for c in read_comments(graphql, run, node)]
         _, gone_comments = look_up("discussion_comments", "census", "Exists")
         run_of_comments = sync.account("discussion_comments")
-        of_comments.extend(to_batches(map(msgspec.json.encode, comments), run_of_comments, _keys))
+        of_comments.extend(
+            to_batches(map(msgspec.json.encode, comments), run_of_comments, read_keys)
+        )
         of_comments.extend(to_tombstones(gone_comments, run_of_comments))
-        whole = [_without_comments(graphql, run, node) for node in found]
-        yield from to_batches(whole, run, _keys)
+        whole = [without_comments(graphql, run, node) for node in found]
+        yield from to_batches(whole, run, read_keys)
         yield from to_tombstones(gone, run)
         yield SCHEMA.empty_table()  # Lets the comments be taken where there is no discussion.
 
@@ -162,7 +164,8 @@ def read_comments(graphql: GraphQL, run: ResourceRun, discussion: Json) -> list[
     return flat
 
 
-def _without_comments(graphql: GraphQL, run: ResourceRun, node: Json) -> bytes:
+def without_comments(graphql: GraphQL, run: ResourceRun, node: Json) -> bytes:
+    """The record of a discussion: its comments are records of their own, its labels are whole."""
     kept = {key: value for key, value in node.items() if key not in ("__typename", "comments")}
     kept["labels"] = _labels(graphql, run, node)
     return msgspec.json.encode(kept)
@@ -187,7 +190,8 @@ class _Node(msgspec.Struct, rename="camel"):
     updated_at: datetime
 
 
-def _keys(record: bytes) -> tuple[str, datetime | None]:
+def read_keys(record: bytes) -> tuple[str, datetime | None]:
+    """Keys of what GraphQL tells, with its own last change."""
     node = msgspec.json.decode(record, type=_Node)
     return node.id, node.updated_at
 

@@ -14,22 +14,19 @@ read here; where a tombstone says that it was deleted, it is told as of its retu
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
-import dlt
 import msgspec
-import pyarrow as pa
 from dlt.extract import DltResource
 from graphql import FieldNode, OperationDefinitionNode, SelectionSetNode, parse, print_ast
 
 from dlt_pipelines import deletions
-from dlt_pipelines.deletions import Gone
+from dlt_pipelines.deletions import Deleted, Gone, Reconciled
 from dlt_pipelines.ledger import ResourceRun, SyncRun
 from dlt_pipelines.linear.graphql import Workspace, query_text
 from dlt_pipelines.linear.scope import FOLLOWED, Places, Scope, scope_of
-from dlt_pipelines.pipeline import EVENTS, Known, SyncRequest
-from dlt_pipelines.raw_event import ReadKeys, to_batches, to_tombstones
+from dlt_pipelines.pipeline import Known, SyncRequest
+from dlt_pipelines.raw_event import ReadKeys
 
 # What a census keeps of a query: the ids, and what tells the teams behind an object.
 _KEPT = {"id", "key", "hasNextPage", "endCursor", "page", "nodes", "pageInfo", *FOLLOWED}
@@ -39,9 +36,11 @@ def reconcile(
     workspace: Workspace, request: SyncRequest, sync: SyncRun, known: Known, read_keys: ReadKeys
 ) -> list[DltResource]:
     """One resource of tombstones, and of what was missed, for each that can be reconciled."""
-    return [
-        _reconciled(name, workspace, request, sync, known, read_keys) for name in sync.resources
-    ]
+    reconciled = {
+        name: _reconciled(name, workspace, request, sync, known, read_keys)
+        for name in sync.resources
+    }
+    return deletions.resources(reconciled, request, sync, known)
 
 
 def _reconciled(
@@ -51,35 +50,19 @@ def _reconciled(
     sync: SyncRun,
     known: Known,
     read_keys: ReadKeys,
-) -> DltResource:
-    run = sync.account(name)
-    census = Census(workspace, run, scope_of(request), frozenset(request.siblings))
+) -> Reconciled:
+    configured = frozenset(request.siblings)
+    census = Census(workspace, sync.account(name), scope_of(request), configured)
+    there: set[str] = set()
 
-    @dlt.resource(name=name, **EVENTS)
-    def rows() -> Iterator[pa.Table]:
-        there, objects, deleted = census.listed(), known.objects(name), known.deleted(name)
-        listed_at = run.sync.provider_time
-        gone = census.confirmed_gone(sorted(objects.keys() - there))
-        deletions.guard(run, len(objects), len(gone), confirmed=request.confirm_deletions)
-        yield from to_tombstones(gone.items(), run)
-        missed = census.read(sorted(there - (objects.keys() - deleted.keys())))
-        yield from to_batches(missed, run, _as_of_return(read_keys, deleted, listed_at))
+    def find_gone(_: ResourceRun) -> Gone:
+        there.update(census.listed())
+        return census.confirmed_gone(sorted(known.objects(name).keys() - there))
 
-    return rows()
+    def read_back(_: ResourceRun, deleted: Deleted) -> Iterator[bytes]:
+        return census.read(sorted(there - (known.objects(name).keys() - deleted.keys())))
 
-
-def _as_of_return(
-    read_keys: ReadKeys, deleted: Mapping[str, datetime], returned_at: datetime
-) -> ReadKeys:
-    """Keys of what may be back: its tombstone would win over a last change from before it."""
-
-    def read(record: bytes) -> tuple[str, datetime | None]:
-        object_id, changed_at = read_keys(record)
-        deleted_at = deleted.get(object_id)
-        is_older = deleted_at and changed_at and changed_at <= deleted_at
-        return object_id, returned_at if is_older else changed_at
-
-    return read
+    return Reconciled(find_gone, read_back, read_keys)
 
 
 class Census:

@@ -101,10 +101,16 @@ class Memory:
             return edited_at
         if self.is_gone(identifier):
             self.gone[identifier] = _RETURNED + now.isoformat()
-        returned_at = datetime.fromisoformat(self.gone[identifier].removeprefix(_RETURNED))
+        returned_at = self.returned_at(identifier) or now
         if edited_at > returned_at:
             del self.gone[identifier]
         return max(edited_at, returned_at)
+
+    def returned_at(self, identifier: str) -> datetime | None:
+        """When an object came back, if it did and has not been edited since."""
+        said = self.gone.get(identifier, "")
+        is_back = said.startswith(_RETURNED)
+        return datetime.fromisoformat(said.removeprefix(_RETURNED)) if is_back else None
 
     @property
     def due(self) -> list[str]:

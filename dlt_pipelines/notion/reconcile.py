@@ -12,14 +12,14 @@ Very many at once stop the reconciliation (`deletions.guard`).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import dlt
 import msgspec
 from dlt.extract import DltResource
 
 from dlt_pipelines import deletions
-from dlt_pipelines.deletions import Gone, Reason
+from dlt_pipelines.deletions import Gone, Reason, Reconciled
 from dlt_pipelines.exceptions import NotFoundError
 from dlt_pipelines.ledger import ResourceRun, SyncRun
 from dlt_pipelines.notion.memory import Memory
@@ -33,13 +33,13 @@ def reconcile(
 ) -> list[DltResource]:
     """One resource of tombstones for each that can be reconciled."""
     census = _Census(workspace, tree, known)
-    finders: dict[str, Callable[[ResourceRun], Gone]] = {
-        "pages": census.pages,
-        "data_sources": census.data_sources,
-        "databases": census.databases,
-        "comments": census.comments,
+    reconciled = {
+        "pages": Reconciled(census.pages),
+        "data_sources": Reconciled(census.data_sources),
+        "databases": Reconciled(census.databases),
+        "comments": Reconciled(census.comments),
     }
-    return deletions.resources(finders, request, sync, known, _forget)
+    return deletions.resources(reconciled, request, sync, known, _forget)
 
 
 def _forget(name: str, gone: Gone) -> None:

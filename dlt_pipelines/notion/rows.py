@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from dlt_pipelines.deletions import Reason
 from dlt_pipelines.ledger import SyncRun
+from dlt_pipelines.notion.memory import Memory
 from dlt_pipelines.raw_event import ReadKeys, to_batches, to_tombstones
 
 
@@ -39,19 +40,22 @@ def _content_keys(record: bytes) -> tuple[str, datetime | None]:
 class Rows:
     """Batches that wait for their resource to take them.
 
-    `told_at` says which time an object's event has (`Memory.told_at`).
+    The memory says which time an object's event has.
     """
 
     sync: SyncRun
-    told_at: Callable[[str, datetime, datetime], datetime]
+    memory: Memory
     meet: Callable[[bytes], None]
     _waiting: dict[str, list[pa.Table]] = field(default_factory=lambda: defaultdict(list))
 
-    def add(self, resource: str, records: Iterable[bytes]) -> None:
-        """Objects as upserts; what cannot be read goes to the dead letters."""
+    def add(self, resource: str, records: Iterable[bytes], page_id: str = "") -> None:
+        """Objects as upserts; what cannot be read goes to the dead letters.
+
+        What is on a page that came back is back with it: its own time lies before its tombstone.
+        """
         keys = _content_keys if resource == "page_contents" else _edited_keys
         run = self.sync.account(resource)
-        self._waiting[resource] += to_batches(self._met(records), run, self._told(keys))
+        self._waiting[resource] += to_batches(self._met(records), run, self._told(keys, page_id))
 
     def bury(self, resource: str, gone: Mapping[str, Reason]) -> None:
         """Tombstones: ids, each with the reason and its evidence."""
@@ -66,11 +70,13 @@ class Rows:
             self.meet(record)
             yield record
 
-    def _told(self, keys: ReadKeys) -> ReadKeys:
+    def _told(self, keys: ReadKeys, page_id: str) -> ReadKeys:
         def read(record: bytes) -> tuple[str, datetime | None]:
             identifier, edited_at = keys(record)
             if edited_at is None:
                 return identifier, None
-            return identifier, self.told_at(identifier, edited_at, self.sync.provider_time)
+            told_at = self.memory.told_at(identifier, edited_at, self.sync.provider_time)
+            page_returned_at = self.memory.returned_at(page_id)
+            return identifier, max(told_at, page_returned_at) if page_returned_at else told_at
 
         return read

@@ -79,7 +79,7 @@ class Walk:
         if memory.cursor:
             self._since = memory.cursor - OVERLAP
         self._is_whole = memory.is_deep and self._request.start is None
-        self._rows = Rows(self._sync, memory.told_at, self.people.meet)
+        self._rows = Rows(self._sync, memory, self.people.meet)
         self._databases = Databases(
             self._workspace, self._tree, self._sync, self._rows, memory, self._wants
         )
@@ -181,7 +181,7 @@ class Walk:
             is_old or memory.settled.get(keys.id) == mark
         )
         if is_read and self._is_whole and memory.now - keys.last_edited_time < TALK_AFTER_EDIT:
-            self._rows.add("comments", self._contents.read_comments(keys.id))
+            self._rows.add("comments", self._contents.read_comments(keys.id), keys.id)
         if is_read and (self._tree.is_everything or not self._is_whole):
             return
         if not self._tree.covers(self._run, record):
@@ -227,7 +227,7 @@ class Walk:
         self._children.extend(content.children)
         add("pages", [whole])
         add("page_contents", [msgspec.json.encode(content.record)])
-        add("comments", content.comments)
+        add("comments", content.comments, keys.id)
         files = [*files_of_object(page), *content.files]
         add("files", map(msgspec.json.encode, files))
         # Read two minutes after its last edit, no other edit can hide behind the same rounded time.

@@ -11,6 +11,8 @@ from include.sandbox.faults import Fault
 from tests.workspaces import (
     REPO,
     START,
+    discussion,
+    discussion_comment,
     gauge,
     github,
     issue,
@@ -131,12 +133,88 @@ def test_a_deleted_issue_takes_its_comments_along_and_a_transferred_one_says_whe
 
 
 def test_a_pull_request_is_known_as_an_issue_too_and_not_mistaken_for_deleted(synced):
-    url = f"https://api.github.com/repos/{REPO}/pulls/3"
-    names = ("url", "html_url", "diff_url", "patch_url")
-    as_issue = {**issue(3), "node_id": "PR_3", "pull_request": dict.fromkeys(names, url)}
-    installation = synced(gauge(issues=[issue(1), as_issue], pull_requests=[pull_request(3)]))
+    issues = [issue(1), _as_issue(pull_request(3))]
+    installation = synced(gauge(issues=issues, pull_requests=[pull_request(3)]))
     installation.sync(mode="reconcile")
     assert tombstones(installation, "issues") == {}
+
+
+@pytest.fixture
+def hidden(synced):
+    """A repository of which these rows vanished, which tombstones say."""
+
+    def start(*rows: tuple[str, dict]):
+        installation = synced(
+            gauge(
+                issues=[issue(1, 10), issue(2, 200), _as_issue(pull_request(3, 30))],
+                issue_comments=[issue_comment(4, 40), issue_comment(14, 41, issue=3)],
+                review_comments=[_first_of_a_thread(5)],
+                discussions=[discussion(20, 20)],
+                discussion_comments=[
+                    discussion_comment(21, 20, 21),
+                    discussion_comment(22, 20, 22, reply_to=21),
+                ],
+            )
+        )
+        kept = [(kind, getattr(repo(installation), kind).get(key)) for kind, key in rows]
+        for kind, key in rows:
+            getattr(repo(installation), kind).delete(key)
+        installation.sync()
+        installation.sync(mode="reconcile")
+        return installation, kept
+
+    return start
+
+
+def newest(installation, kind: str) -> dict[str, tuple[str, dict]]:
+    """What counts of each object: the operation of its newest event, and its payload."""
+    rows = installation.query(
+        f"select external_id, operation, payload from raw_github.{kind} qualify row_number() over"
+        " (partition by external_id order by occurred_at desc, observed_at desc) = 1"
+    )
+    return {external_id: (operation, json.loads(text)) for external_id, operation, text in rows}
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [("issue_comments", 4)],
+        [("issues", 1), ("issue_comments", 4)],
+        [("review_comments", 5)],
+        [("reviews", 6)],
+        [("issues", 3), ("pull_requests", 3), ("issue_comments", 14), ("reviews", 6)],
+        [("discussion_comments", "DC_22")],
+        [
+            ("discussions", "D_20"),
+            ("discussion_comments", "DC_21"),
+            ("discussion_comments", "DC_22"),
+        ],
+    ],
+    ids=lambda rows: "+".join(kind for kind, _ in rows),
+)
+def test_what_comes_back_unchanged_is_as_of_its_return(hidden, rows):
+    installation, kept = hidden(*rows)
+    reconciled = {kind: None for kind, _ in rows if kind != "pull_requests"}
+    gone = {kind: set(tombstones(installation, kind)) for kind in reconciled}
+    assert sum(map(len, gone.values())) >= len(reconciled)
+    for kind, row in kept:
+        getattr(repo(installation), kind).upsert(row)
+    installation.sync()
+    assert {newest(installation, kind)[i][0] for kind in gone for i in gone[kind]} == {"delete"}
+
+    installation.sync(mode="reconcile")
+
+    for kind in reconciled:
+        told = newest(installation, kind)
+        first = installation.query(
+            f"select external_id, arg_min(payload, observed_at) from raw_github.{kind} group by all"
+        )
+        assert told == {object_id: ("upsert", json.loads(text)) for object_id, text in first}
+    before = installation.raw()
+    (again,) = installation.sync(mode="reconcile")
+    assert (again["rows_added"], installation.raw()) == (0, before)
+    installation.sync(mode="full")
+    assert installation.raw() == before
 
 
 def test_very_many_deletions_at_once_wait_for_confirmation(synced):
@@ -180,6 +258,13 @@ def test_ordinary_deletions_need_no_confirmation(synced, count, gone):
     assert installation.column(
         "select count(*) from raw_github.labels where _dlt_valid_to is null and external_id <> '*'"
     ) == [count - gone]
+
+
+def _as_issue(pull: dict) -> dict:
+    url = f"https://api.github.com/repos/{REPO}/pulls/{pull['number']}"
+    addresses = dict.fromkeys(("url", "html_url", "diff_url", "patch_url"), url)
+    as_issue = issue(pull["number"], updated_at=pull["updated_at"])
+    return {**as_issue, "node_id": pull["node_id"], "pull_request": addresses}
 
 
 def _first_of_a_thread(number: int) -> dict:

@@ -168,6 +168,21 @@ def test_comments_of_a_page_that_is_gone_went_with_it(synced, served):
     }
 
 
+def test_comments_of_a_page_that_comes_back_are_there_again(synced, served, monkeypatch):
+    installation = synced(served)
+    served.notion.unshare(uuid("Top"))
+    installation.sync("notion", mode="reconcile")
+    assert len(reasons(installation, "comments")) == 2
+    served.notion.share(uuid("Top"))
+    a_day_later(monkeypatch)
+    installation.sync("notion")
+    assert reasons(installation, "comments") == {}
+    before = installation.raw()["raw_notion.comments"]
+    installation.sync("notion", mode="reconcile")
+    installation.sync("notion", mode="full")
+    assert installation.raw()["raw_notion.comments"] == before
+
+
 def test_so_much_at_once_that_a_mistake_is_likelier_is_an_error(synced):
     pages = [page(f"Page {n}", n) for n in range(60)]
     served = notion(pages=pages)
