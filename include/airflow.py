@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -245,8 +246,12 @@ def _moment(text: str | None) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+@cache
 def prepare_database() -> None:
-    """Create or migrate Airflow's own database, and the pools; safe to repeat."""
+    """Create or migrate Airflow's own database, and the pools; safe to repeat.
+
+    Once in a process: it closes the sessions of all its threads.
+    """
     from airflow.utils.db import initdb
 
     initdb()

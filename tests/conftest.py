@@ -43,6 +43,11 @@ class _Scheduler(LoadScopeScheduling):
         return TOGETHER.get(Path(module).stem, module)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes seconds comes last, so that all workers end together."""
+    items.sort(key=lambda item: "sandbox" in item.path.parts)
+
+
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling | None:
     """A worker takes whole modules, and those that share a costly fixture together."""
     return _Scheduler(config, log) if config.getvalue("dist") == "loadscope" else None

@@ -34,7 +34,7 @@ from dlt_pipelines.pipeline import Known, SyncRequest
 def reconcile(
     client: Client, request: SyncRequest, sync: SyncRun, known: Known
 ) -> list[DltResource]:
-    """One resource of tombstones for each that can be reconciled."""
+    """One resource of tombstones, and of what is back, for each that can be reconciled."""
     census = _Census(client, request, sync, known)
     reconciled = {
         "issues": Reconciled(census.issues, census.issues_back, _rest_keys),
@@ -59,7 +59,7 @@ class _Census:
         owner, name = request.container.split("/")
         self._place = {"owner": owner, "name": name}
         self._taken: dict[str, dict[str, Json]] = {}
-        # What is listed again though it was deleted, by resource: its record, or what it hangs on.
+        # What is listed again though it was deleted: records by resource and id, and discussions.
         self._listed_back: dict[str, dict[str, bytes]] = defaultdict(dict)
         self._discussions_of_back: set[str] = set()
 
