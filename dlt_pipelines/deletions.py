@@ -40,7 +40,8 @@ class Reconciled:
 
     `find_gone` tells which known objects are not there any more. `read_back`, which is asked after
     it, reads the objects that are there again, and perhaps others that were missed; `read_keys` are
-    the keys of its records.
+    the keys of its records. It keeps none that `find_gone` read: an edit since would be from before
+    the return, and lose to it.
     """
 
     find_gone: Callable[[ResourceRun], Gone]

@@ -15,35 +15,44 @@ https://docs.github.com/rest/issues/issues#get-an-issue
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from collections.abc import Iterator, Mapping
+from typing import Final
 
 import msgspec
 from dlt.extract import DltResource
 
 from dlt_pipelines import deletions
 from dlt_pipelines.deletions import Deleted, Gone, Reason, Reconciled
-from dlt_pipelines.github.discussions import read_comments, read_keys, without_comments
+from dlt_pipelines.github import discussions
 from dlt_pipelines.github.graphql import GraphQL, Json
 from dlt_pipelines.github.rest import Repository
 from dlt_pipelines.http import Client
 from dlt_pipelines.ledger import ResourceRun, SyncRun
 from dlt_pipelines.pipeline import Known, SyncRequest
+from dlt_pipelines.raw_event import ReadKeys
+
+_COMMENTS: Final = {
+    "issue_comments": "/issues/{}/comments",
+    "review_comments": "/pulls/{}/comments",
+    "reviews": "/pulls/{}/reviews",
+}
 
 
 def reconcile(
-    client: Client, request: SyncRequest, sync: SyncRun, known: Known
+    client: Client, request: SyncRequest, sync: SyncRun, known: Known, read_keys: ReadKeys
 ) -> list[DltResource]:
     """One resource of tombstones, and of what is back, for each that can be reconciled."""
     census = _Census(client, request, sync, known)
     reconciled = {
-        "issues": Reconciled(census.issues, census.issues_back, _rest_keys),
-        "issue_comments": Reconciled(census.issue_comments, census.listed_back, _rest_keys),
-        "review_comments": Reconciled(census.review_comments, census.listed_back, _rest_keys),
-        "reviews": Reconciled(census.reviews, census.reviews_back, read_keys),
-        "discussions": Reconciled(census.discussions, census.discussions_back, read_keys),
+        "issues": Reconciled(census.issues, census.issues_back, read_keys),
+        "issue_comments": Reconciled(census.issue_comments, census.comments_back, read_keys),
+        "review_comments": Reconciled(census.review_comments, census.comments_back, read_keys),
+        "reviews": Reconciled(census.reviews, census.reviews_back, discussions.read_keys),
+        "discussions": Reconciled(
+            census.discussions, census.discussions_back, discussions.read_keys
+        ),
         "discussion_comments": Reconciled(
-            census.discussion_comments, census.discussion_comments_back, read_keys
+            census.discussion_comments, census.discussion_comments_back, discussions.read_keys
         ),
     }
     return deletions.resources(reconciled, request, sync, known)
@@ -59,9 +68,8 @@ class _Census:
         owner, name = request.container.split("/")
         self._place = {"owner": owner, "name": name}
         self._taken: dict[str, dict[str, Json]] = {}
-        # What is listed again though it was deleted: records by resource and id, and discussions.
-        self._listed_back: dict[str, dict[str, bytes]] = defaultdict(dict)
-        self._discussions_of_back: set[str] = set()
+        # What is listed again though it was deleted, by resource: what it hangs on, by its id.
+        self._back: dict[str, dict[str, str]] = defaultdict(dict)
 
     def issues(self, run: ResourceRun) -> Gone:
         """Issues, and pull requests as issues, that are not listed any more."""
@@ -79,14 +87,14 @@ class _Census:
         for external_id in sorted(deleted.keys() & listed.keys()):
             path = f"{self._repository.root}/issues/{listed[external_id]['number']}"
             record, _ = self._repository.client.find(run.meter, path, msgspec.Raw)
-            if record and _decode(bytes(record)).node_id == external_id:
+            if record and msgspec.json.decode(record, type=_Node).node_id == external_id:
                 yield bytes(record)
 
     def issue_comments(self, run: ResourceRun) -> Gone:
         """Comments of issues and pull requests that have fewer than are known."""
         listed = {**self._census(run, "issues"), **self._census(run, "pullRequests")}
         counts = {str(n["number"]): n["comments"]["totalCount"] for n in listed.values()}
-        return self._fallen(run, "issue_comments", counts, "/issues/{}/comments")
+        return self._fallen(run, counts)
 
     def review_comments(self, run: ResourceRun) -> Gone:
         """Comments on code of pull requests that have fewer than are known."""
@@ -96,22 +104,22 @@ class _Census:
             has_more = threads["pageInfo"]["hasNextPage"]
             total = sum(thread["comments"]["totalCount"] for thread in threads["nodes"])
             counts[str(pull["number"])] = -1 if has_more else total
-        return self._fallen(run, "review_comments", counts, "/pulls/{}/comments")
+        return self._fallen(run, counts)
 
-    def listed_back(self, run: ResourceRun, deleted: Deleted) -> Iterable[bytes]:
-        """Comments that were found listed again, as they are listed."""
-        listed = self._listed_back[run.resource]
-        return (listed[i] for i in sorted(deleted.keys() & listed.keys()))
+    def comments_back(self, run: ResourceRun, deleted: Deleted) -> Iterator[bytes]:
+        """Comments that were found listed again."""
+        for number in sorted({*self._back[run.resource].values()}):
+            yield from (r for i, r in self._listed(run, number).items() if i in deleted)
 
     def reviews(self, run: ResourceRun) -> Gone:
         """Reviews of pull requests that have fewer than are known."""
         listed = self._census(run, "pullRequests")
         counts = {str(n["number"]): n["reviews"]["totalCount"] for n in listed.values()}
-        return self._fallen(run, "reviews", counts, "/pulls/{}/reviews")
+        return self._fallen(run, counts)
 
-    def reviews_back(self, run: ResourceRun, deleted: Deleted) -> Iterator[bytes]:
+    def reviews_back(self, run: ResourceRun, _deleted: Deleted) -> Iterator[bytes]:
         """Reviews that were found listed again, as GraphQL tells them."""
-        ids = sorted(deleted.keys() & self._listed_back["reviews"].keys())
+        ids = sorted(self._back["reviews"])
         for _, node in self._graphql.nodes(run, "pull_requests", "NamedReviews", ids, {}):
             if node is not None:
                 del node["__typename"]
@@ -133,7 +141,7 @@ class _Census:
         ids = sorted(deleted.keys() & self._census(run, "discussions").keys())
         for _, node in self._graphql.nodes(run, "discussions", "NamedDiscussions", ids, {}):
             if node is not None:
-                yield without_comments(self._graphql, run, node)
+                yield discussions.without_comments(self._graphql, run, node)
 
     def discussion_comments(self, run: ResourceRun) -> Gone:
         """Comments of discussions that have other comments than are known."""
@@ -150,8 +158,7 @@ class _Census:
                 if discussion
                 else set()
             )
-            if there & deleted.keys():
-                self._discussions_of_back.add(discussion_id)
+            self._back[run.resource] |= dict.fromkeys(there & deleted.keys(), discussion_id)
             for comment_id in comment_ids - there:
                 evidence = {"discussion": discussion_id, "listed": len(there)}
                 gone[comment_id] = {"reason": "absent_from_listing", "evidence": evidence}
@@ -159,15 +166,15 @@ class _Census:
 
     def discussion_comments_back(self, run: ResourceRun, deleted: Deleted) -> Iterator[bytes]:
         """Comments of discussions that were found listed again."""
-        ids = sorted(self._discussions_of_back)
+        ids = sorted({*self._back[run.resource].values()})
         for _, node in self._graphql.nodes(run, "discussions", "NamedDiscussions", ids, {}):
-            for comment in read_comments(self._graphql, run, node) if node else ():
+            for comment in discussions.read_comments(self._graphql, run, node) if node else ():
                 if comment["id"] in deleted:
                     yield msgspec.json.encode(comment)
 
     def _all_comments(self, run: ResourceRun, discussion: Json) -> list[Json]:
         data = self._graphql.ask(run, "census", "DiscussionComments", {"id": discussion["id"]})
-        return read_comments(self._graphql, run, data["node"]) if data["node"] else []
+        return discussions.read_comments(self._graphql, run, data["node"]) if data["node"] else []
 
     def _census(self, run: ResourceRun, connection: str) -> dict[str, Json]:
         """Every object of a connection by id, as the census has it."""
@@ -183,14 +190,13 @@ class _Census:
             self._taken[connection] = {node["id"]: node for page in pages for node in page}
         return self._taken[connection]
 
-    def _fallen(
-        self, run: ResourceRun, resource: str, counts: Mapping[str, int], path: str
-    ) -> Gone:
+    def _fallen(self, run: ResourceRun, counts: Mapping[str, int]) -> Gone:
         """Known objects that are not listed below their issue where its count fell.
 
         A parent that is not there any more took what hung on it along.
         """
-        known, deleted = _by_place(self._known.objects(resource)), self._known.deleted(resource)
+        known = _by_place(self._known.objects(run.resource))
+        deleted = self._known.deleted(run.resource)
         if deleted:  # What is back may hang where nothing else is known.
             known |= {n: set() for n, count in counts.items() if count and n not in known}
         gone: Gone = {}
@@ -201,13 +207,18 @@ class _Census:
                 continue
             if 0 <= counts[number] == len(ids):
                 continue
-            records = map(bytes, self._repository.fetch_all(run, path.format(number)))
-            there = {_decode(record).node_id: record for record in records}
+            there = self._listed(run, number).keys()
             evidence = {"parent": number, "known": len(ids), "listed": len(there)}
             reason = {"reason": "comment_count_fell", "evidence": evidence}
-            gone |= dict.fromkeys(ids - there.keys(), reason)
-            self._listed_back[resource] |= {i: there[i] for i in there.keys() & deleted.keys()}
+            gone |= dict.fromkeys(ids - there, reason)
+            self._back[run.resource] |= dict.fromkeys(there & deleted.keys(), number)
         return gone
+
+    def _listed(self, run: ResourceRun, number: str) -> dict[str, bytes]:
+        """What is listed below an issue or a pull request, by id."""
+        path = _COMMENTS[run.resource].format(number)
+        records = map(bytes, self._repository.fetch_all(run, path))
+        return {msgspec.json.decode(record, type=_Node).node_id: record for record in records}
 
     def _look_up(self, run: ResourceRun, external_id: str, number: str) -> Reason | None:
         """Why an issue is not listed; None if it is there after all."""
@@ -227,20 +238,11 @@ class _Census:
 
 class _Node(msgspec.Struct):
     node_id: str
-    updated_at: datetime | None = None
 
 
 class _Moved(msgspec.Struct):
     node_id: str
     html_url: str
-
-
-_decode = msgspec.json.Decoder(_Node).decode
-
-
-def _rest_keys(record: bytes) -> tuple[str, datetime | None]:
-    node = _decode(record)
-    return node.node_id, node.updated_at
 
 
 def _by_place(objects: Mapping[str, str]) -> dict[str, set[str]]:

@@ -487,7 +487,7 @@ def open_reconciliation(
 ) -> Iterator[Iterable[DltResource]]:
     """The tombstones of what has vanished from a repository."""
     with open_client(request) as client:
-        yield reconcile(client, request, sync, known)
+        yield reconcile(client, request, sync, known, _updated_keys)
 
 
 @contextmanager

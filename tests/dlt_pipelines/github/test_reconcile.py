@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from dlt_pipelines.github.reconcile import _Census
 from include.sandbox.faults import Fault
 from tests.workspaces import (
     REPO,
@@ -215,6 +216,24 @@ def test_what_comes_back_unchanged_is_as_of_its_return(hidden, rows):
     assert (again["rows_added"], installation.raw()) == (0, before)
     installation.sync(mode="full")
     assert installation.raw() == before
+
+
+def test_what_is_edited_while_it_is_found_to_be_back_is_not_lost(hidden, monkeypatch):
+    installation, [(_, comment)] = hidden(("issue_comments", 4))
+    repo(installation).issue_comments.upsert(comment)
+    find_gone = _Census.issue_comments
+
+    def edited_meanwhile(census, run):
+        gone = find_gone(census, run)
+        edited = {"body": "Once more.", "updated_at": f"{datetime.now(UTC):%FT%TZ}"}
+        repo(installation).issue_comments.upsert(comment | edited)
+        return gone
+
+    monkeypatch.setattr(_Census, "issue_comments", edited_meanwhile)
+    installation.sync(mode="reconcile")
+    installation.sync()
+    told = newest(installation, "issue_comments")["IC_4"]
+    assert (told[0], told[1]["body"]) == ("upsert", "Once more.")
 
 
 def test_very_many_deletions_at_once_wait_for_confirmation(synced):
