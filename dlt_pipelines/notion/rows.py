@@ -12,7 +12,6 @@ import pyarrow as pa
 
 from dlt_pipelines.deletions import Reason
 from dlt_pipelines.ledger import SyncRun
-from dlt_pipelines.notion.memory import Memory
 from dlt_pipelines.raw_event import ReadKeys, to_batches, to_tombstones
 
 
@@ -40,22 +39,21 @@ def _content_keys(record: bytes) -> tuple[str, datetime | None]:
 class Rows:
     """Batches that wait for their resource to take them.
 
-    The memory says which time an object's event has.
+    `told_at` says which time an object's event has (`Memory.told_at`).
     """
 
     sync: SyncRun
-    memory: Memory
+    told_at: Callable[[str, datetime, datetime], datetime]
     meet: Callable[[bytes], None]
     _waiting: dict[str, list[pa.Table]] = field(default_factory=lambda: defaultdict(list))
 
-    def add(self, resource: str, records: Iterable[bytes], page_id: str = "") -> None:
-        """Objects as upserts; what cannot be read goes to the dead letters.
-
-        What is on a page that came back is back with it: its own time lies before its tombstone.
-        """
+    def add(
+        self, resource: str, records: Iterable[bytes], not_before: datetime | None = None
+    ) -> None:
+        """Objects as upserts, none told before a time; what cannot be read is a dead letter."""
         keys = _content_keys if resource == "page_contents" else _edited_keys
         run = self.sync.account(resource)
-        self._waiting[resource] += to_batches(self._met(records), run, self._told(keys, page_id))
+        self._waiting[resource] += to_batches(self._met(records), run, self._told(keys, not_before))
 
     def bury(self, resource: str, gone: Mapping[str, Reason]) -> None:
         """Tombstones: ids, each with the reason and its evidence."""
@@ -70,13 +68,12 @@ class Rows:
             self.meet(record)
             yield record
 
-    def _told(self, keys: ReadKeys, page_id: str) -> ReadKeys:
+    def _told(self, keys: ReadKeys, not_before: datetime | None) -> ReadKeys:
         def read(record: bytes) -> tuple[str, datetime | None]:
             identifier, edited_at = keys(record)
             if edited_at is None:
                 return identifier, None
-            told_at = self.memory.told_at(identifier, edited_at, self.sync.provider_time)
-            page_returned_at = self.memory.returned_at(page_id)
-            return identifier, max(told_at, page_returned_at) if page_returned_at else told_at
+            told_at = self.told_at(identifier, edited_at, self.sync.provider_time)
+            return identifier, max(told_at, not_before or told_at)
 
         return read

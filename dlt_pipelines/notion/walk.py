@@ -79,7 +79,7 @@ class Walk:
         if memory.cursor:
             self._since = memory.cursor - OVERLAP
         self._is_whole = memory.is_deep and self._request.start is None
-        self._rows = Rows(self._sync, memory, self.people.meet)
+        self._rows = Rows(self._sync, memory.told_at, self.people.meet)
         self._databases = Databases(
             self._workspace, self._tree, self._sync, self._rows, memory, self._wants
         )
@@ -181,7 +181,8 @@ class Walk:
             is_old or memory.settled.get(keys.id) == mark
         )
         if is_read and self._is_whole and memory.now - keys.last_edited_time < TALK_AFTER_EDIT:
-            self._rows.add("comments", self._contents.read_comments(keys.id), keys.id)
+            comments = self._contents.read_comments(keys.id)
+            self._rows.add("comments", comments, memory.returned_at(keys.id))
         if is_read and (self._tree.is_everything or not self._is_whole):
             return
         if not self._tree.covers(self._run, record):
@@ -225,9 +226,11 @@ class Walk:
             self._memory.note_parts(keys.id, keys.last_edited_time, is_whole=False)
             return
         self._children.extend(content.children)
+        returned_at = self._memory.returned_at(keys.id)
         add("pages", [whole])
         add("page_contents", [msgspec.json.encode(content.record)])
-        add("comments", content.comments, keys.id)
+        # They come back with their page; an edit of the page does not end that before this read.
+        add("comments", content.comments, returned_at or self._memory.returned_at(keys.id))
         files = [*files_of_object(page), *content.files]
         add("files", map(msgspec.json.encode, files))
         # Read two minutes after its last edit, no other edit can hide behind the same rounded time.

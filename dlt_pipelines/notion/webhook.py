@@ -128,7 +128,7 @@ class _Reader:
         def rows() -> Iterator[pa.Table]:
             self._memory = Memory(dlt.current.resource_state("pages"), is_live=True)
             people = People(self._workspace, self._sync.account("users"), self._memory)
-            self._rows = Rows(self._sync, self._memory, people.meet)
+            self._rows = Rows(self._sync, self._memory.told_at, people.meet)
             for resource, path in _PATHS.items():
                 for subject in self._request.named(resource):
                     self._read(resource, path.format(subject.key), subject)
@@ -191,9 +191,11 @@ class _Reader:
             else:
                 self._sync.account("page_contents").dead_letter(whole, error)
             return
+        returned_at = self._memory.returned_at(page["id"])
         self._rows.add("pages", [whole])
         self._rows.add("page_contents", [msgspec.json.encode(content.record)])
-        self._rows.add("comments", content.comments, page["id"])
+        returned_at = returned_at or self._memory.returned_at(page["id"])
+        self._rows.add("comments", content.comments, returned_at)
         files = [*files_of_object(page), *content.files]
         self._rows.add("files", map(msgspec.json.encode, files))
 
@@ -208,7 +210,7 @@ class _Reader:
                 continue
             comments = self._contents.read_comments(holder)
             there = {msgspec.json.decode(comment)["id"] for comment in comments}
-            self._rows.add("comments", comments, holder)
+            self._rows.add("comments", comments, self._memory.returned_at(holder))
             for comment in comments:
                 files = files_of_comment(msgspec.json.decode(comment, type=Json))
                 self._rows.add("files", map(msgspec.json.encode, files))

@@ -183,6 +183,26 @@ def test_comments_of_a_page_that_comes_back_are_there_again(synced, served, monk
     assert installation.raw()["raw_notion.comments"] == before
 
 
+def test_a_comment_edited_in_the_minute_of_a_return_is_not_lost(synced, served, monkeypatch):
+    installation = synced(served)
+    served.notion.unshare(uuid("Top"))
+    installation.sync("notion", mode="reconcile")
+    served.notion.share(uuid("Top"))
+    a_day_later(monkeypatch)
+    minute = datetime.now(UTC).replace(second=0, microsecond=0)
+    installation.sync("notion")
+    comment = served.notion.comments.get(uuid("on page"))
+    text = [{**comment["rich_text"][0], "plain_text": "Once more."}]
+    edit = {"last_edited_time": f"{minute:%FT%T}.000Z", "rich_text": text}
+    served.notion.comments.upsert(comment | edit)
+    served.notion.touch(uuid("Top"), minute + timedelta(minutes=5))
+    installation.sync("notion")
+    assert stored(installation, "comments")[uuid("on page")]["rich_text"] == text
+    before = installation.raw()["raw_notion.comments"]
+    installation.sync("notion", mode="reconcile")
+    assert installation.raw()["raw_notion.comments"] == before
+
+
 def test_so_much_at_once_that_a_mistake_is_likelier_is_an_error(synced):
     pages = [page(f"Page {n}", n) for n in range(60)]
     served = notion(pages=pages)
