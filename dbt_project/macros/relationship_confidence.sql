@@ -11,6 +11,7 @@ says is certain; what people type may be a slip, or look like a reference by cha
         when 'linear_url' then 1.0
         when 'notion_url' then 1.0
         when 'notion_page_mention' then 1.0
+        when 'notion_user_mention' then 1.0
         when 'repository_issue_key' then 0.95
         when 'closing_keyword' then 0.95
         when 'issue_key' then 0.9

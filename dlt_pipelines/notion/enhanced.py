@@ -8,8 +8,12 @@ is. Code is not touched.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from html import unescape
 from typing import Final
+from uuid import UUID
+
+from dlt_pipelines.notion.rich_text import UserMention, surroundings
 
 _FENCE: Final = re.compile(r"^\s*(`{3,}|~{3,})")
 _LAYOUT: Final = re.compile(
@@ -23,36 +27,67 @@ _LINK: Final = re.compile(
 )
 _DATE: Final = re.compile(r"<mention-date\b([^>]*?)/?>(?:</mention-date>)?")
 _ATTRIBUTE: Final = re.compile(r"([\w-]+)=\"([^\"]*)\"")
+_USER: Final = re.compile(r"<mention-user\b([^>]*?)(?:/>|>(.*?)</mention-user>)")
+_ID: Final = re.compile(r"[0-9a-f]{8}(?:-?[0-9a-f]{4}){3}-?[0-9a-f]{12}", re.IGNORECASE)
+_INLINE_CODE: Final = re.compile(r"(`+)[^`].*?\1")
 
 
 def normalise(markdown: str) -> str:
     """The same text without Notion's tags for layout, colours and links."""
-    lines: list[str] = []
+    lines = []
+    for line, is_code in _lines(markdown):
+        shown = line if is_code else _plain(line)
+        if is_code or shown.strip() or not line.strip():
+            lines.append(shown)
+    return "\n".join(lines).strip("\n")
+
+
+def user_mentions(markdown: str) -> Iterator[UserMention]:
+    """Yield the people whom a text names, in their order; code and quotes left out."""
+    for line, is_code in _lines(markdown):
+        if is_code or line.lstrip().startswith(">"):
+            continue
+        spoken = _INLINE_CODE.sub("…", line)
+        whole, place = _plain(spoken), 0
+        for match in _USER.finditer(spoken):
+            shown = _to_user(match[1], match[2])
+            place = max(whole.find(shown, place), 0)
+            if found := _ID.search(match[1]):
+                user_id = str(UUID(found[0]))
+                yield UserMention(user_id, shown, surroundings(whole, place, shown))
+            place += len(shown)
+
+
+def _lines(markdown: str) -> Iterator[tuple[str, bool]]:
+    """Each line, and whether it is code, fences included."""
     fence = ""
     for line in markdown.split("\n"):
         mark = _FENCE.match(line)
-        if fence:
-            lines.append(line)
-            fence = "" if mark and mark[1].startswith(fence) else fence
-            continue
-        if mark:
-            fence = mark[1]
-            lines.append(line)
-            continue
-        plain = _ATTRIBUTES.sub("", _LAYOUT.sub("", line))
-        plain = _DATE.sub(_to_date, _LINK.sub(_to_link, plain)).replace("<br>", "\\\n")
-        if plain.strip() or not line.strip():
-            lines.append(plain)
-    return "\n".join(lines).strip("\n")
+        is_code = bool(fence or mark)
+        if not fence:
+            fence = mark[1] if mark else ""
+        elif mark and mark[1].startswith(fence):
+            fence = ""
+        yield line, is_code
+
+
+def _plain(line: str) -> str:
+    plain = _ATTRIBUTES.sub("", _LAYOUT.sub("", line))
+    return _DATE.sub(_to_date, _LINK.sub(_to_link, plain)).replace("<br>", "\\\n")
 
 
 def _to_link(match: re.Match[str]) -> str:
     kind, attributes, text = match[1], dict(_ATTRIBUTE.findall(match[2])), match[3] or ""
     url = unescape(attributes.get("url") or attributes.get("src") or "")
     if kind == "mention-user":
-        return f"@{text.removeprefix('@')}" if text else url
+        return _to_user(match[2], text)
     label = text or kind
     return f"[{label}]({url.strip('{}')})" if url else label
+
+
+def _to_user(attributes: str, name: str | None) -> str:
+    named = dict(_ATTRIBUTE.findall(attributes))
+    return f"@{name.removeprefix('@')}" if name else unescape(named.get("url") or "")
 
 
 def _to_date(match: re.Match[str]) -> str:

@@ -19,7 +19,7 @@ reason:
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
@@ -28,13 +28,17 @@ from dlt_pipelines.notion.escapes import backticks, escape, guard, link_to, newl
 from dlt_pipelines.notion.rich_text import (
     SEPARATOR,
     JsonObject,
+    UserMention,
     date_range,
     inline,
     plain_text,
     rich_text_to_markdown,
 )
+from dlt_pipelines.notion.rich_text import user_mentions as mentions_in
 
 BULLETS = {"bulleted_list_item", "to_do", "toggle"}
+# What stands there is said by somebody else, or to nobody.
+UNSPOKEN = {"code", "quote"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,23 @@ def render_markdown(blocks: list[JsonObject]) -> str:
     for siblings in reversed(groups):
         rendered[id(siblings)] = _render_siblings(siblings, rendered)
     return rendered[id(blocks)]
+
+
+def user_mentions(blocks: list[JsonObject]) -> Iterator[UserMention]:
+    """Yield the people whom blocks name at any depth, in their order; code and quotes left out."""
+    waiting = blocks[::-1]
+    while waiting:
+        block = waiting.pop()
+        block_type = block.get("type") or ""
+        if block_type in UNSPOKEN:
+            continue
+        for value in (block.get(block_type) or {}).values():
+            texts = value if isinstance(value, list) else []
+            # The cells of a table's row are a list of texts.
+            for text in [texts, *texts]:
+                if _is_rich_text(text):
+                    yield from mentions_in(text)
+        waiting.extend((block.get("children") or [])[::-1])
 
 
 # Siblings

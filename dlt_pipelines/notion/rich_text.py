@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import groupby, takewhile
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from dlt_pipelines.notion.escapes import (
     code_span,
@@ -47,6 +48,36 @@ def rich_text_to_markdown(rich_text: list[JsonObject] | None) -> str:
 def plain_text(rich_text: list[JsonObject] | None) -> str:
     """Return rich text without any formatting, as Notion shows it in a title."""
     return "".join(item.get("plain_text") or _content(item)[0] for item in rich_text or [])
+
+
+class UserMention(NamedTuple):
+    """A person whom a text names: by id, as they are called there, and with what stands around."""
+
+    user_id: str
+    shown: str
+    evidence: str
+
+
+def user_mentions(rich_text: list[JsonObject] | None) -> Iterator[UserMention]:
+    """Yield the people whom rich text names, those in inline code left out."""
+    items = rich_text or []
+    texts = [_content(item)[0] for item in items]
+    whole, place = "".join(texts), 0
+    for item, shown in zip(items, texts, strict=True):
+        mention = (item.get("type") == "mention" and item.get("mention")) or {}
+        user = (mention.get("type") == "user" and mention.get("user")) or {}
+        is_code = (item.get("annotations") or {}).get("code")
+        if isinstance(user.get("id"), str) and not is_code:
+            yield UserMention(user["id"], shown, surroundings(whole, place, shown))
+        place += len(shown)
+
+
+def surroundings(text: str, place: int, found: str) -> str:
+    """What stands around something that was found, on its line: 80 characters to each side."""
+    start, end = text.rfind("\n", 0, place) + 1, place + len(found)
+    line_end = text.find("\n", end)
+    stop = min(end + 80, line_end if line_end >= 0 else len(text))
+    return text[max(start, place - 80) : stop].strip()
 
 
 def inline(

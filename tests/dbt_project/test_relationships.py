@@ -103,9 +103,21 @@ def relation(kind: str, to: str) -> Event:
     return Event(f"lr-{kind}", payload, at(2), container="tidewater")
 
 
-def page(page_id: str, title: str, body: str) -> dict[str, list[Event]]:
+def page(page_id: str, title: str, body: str, people: dict[str, str]) -> dict[str, list[Event]]:
     span = {"type": "text", "text": {"content": body, "link": None}, "plain_text": body}
-    blocks = [{"id": f"b-{title}", "type": "paragraph", "paragraph": {"rich_text": [span]}}]
+    named = [
+        {
+            "type": "mention",
+            "mention": {"type": "user", "user": {"object": "user", "id": user_id}},
+            "plain_text": f"@{name}",
+        }
+        for user_id, name in people.items()
+    ]
+    said = {"rich_text": [span, *named]}
+    blocks = [
+        {"id": f"b-{title}", "type": "paragraph", "paragraph": said},
+        {"id": f"q-{title}", "type": "quote", "quote": said},
+    ]
     content = {"object": "page_content", "page_id": page_id, "blocks": blocks}
     payload = {
         "object": "page",
@@ -172,7 +184,10 @@ def raw(warehouse: Path) -> RawWarehouse:
     raw.load("raw_linear", {"issues": plans, "attachments": [pull, chat]})
     links = [relation("blocks", "li-2"), relation("duplicate", "li-99")]
     raw.listing("raw_linear", "issue_relations", "tidewater", links)
-    raw.load("raw_notion", page(PAGE, "Tides", f"ENG-1, #1 and {GAUGE}#1."))
+    people = {"u-ada": "Ada Voss", "u-guest": "Ada Voss"}
+    raw.load("raw_notion", page(PAGE, "Tides", f"ENG-1, #1 and {GAUGE}#1. ", people))
+    person = {"object": "user", "id": "u-ada", "type": "person", "name": "Ada V.", "person": {}}
+    raw.listing("raw_notion", "users", "Tidewater Labs", [Event("u-ada", person, at(1))])
     return raw
 
 
@@ -230,9 +245,16 @@ def test_references_are_resolved_across_sources(
     ]
     assert relationships(warehouse, f"notion:page:{PAGE}") == [
         ("mentions", "linear_key", "linear:ENG-1", "linear:issue:li-1"),
+        ("mentions", "notion_user_mention", "notion:@u-ada", "notion:u-ada"),
+        ("mentions", "notion_user_mention", "notion:@u-guest", None),
         ("mentions", "repository_issue_key", f"{gauge}#1", ISSUE),
         ("relates_to", "api_reference", f"notion:{OTHER_PAGE.replace('-', '')}", None),
     ]
+    assert read(
+        warehouse,
+        "select raw_reference, evidence, confidence from core.document_relationships"
+        " where to_identity_id = 'notion:u-ada'",
+    ) == [("@Ada Voss", f"ENG-1, #1 and {GAUGE}#1. @Ada Voss@Ada Voss", 1.0)]
     ((listed,),) = read(
         warehouse, f"select relationships from core.documents where document_id = '{alone}'"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dlt_pipelines.notion.enhanced import normalise
+from dlt_pipelines.notion.enhanced import normalise, user_mentions
 
 
 @pytest.mark.parametrize(
@@ -34,3 +34,30 @@ from dlt_pipelines.notion.enhanced import normalise
 )  # fmt: skip
 def test_enhanced_markdown_becomes_everyones(written, expected):
     assert normalise(written) == expected
+
+
+ADA = "7365f300-87da-4079-8505-740a75f2353e"
+TOM = "195d2b94-a510-4a5f-93aa-b7b3f1dc4413"
+
+
+def user(url, name=None):
+    return f'<mention-user url="{url}"' + (f">{name}</mention-user>" if name else "/>")
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        (f"- **Ask** {user(f'user://{ADA}', '@Ada')}.", [(ADA, "@Ada", "- **Ask** @Ada.")]),
+        (
+            user(f"https://n/{TOM.replace('-', '')}", "Tom") + user(f"user://{ADA}", "Tom"),
+            [(TOM, "@Tom", "@Tom@Tom"), (ADA, "@Tom", "@Tom@Tom")],
+        ),
+        (user(f"user://{ADA}"), [(ADA, f"user://{ADA}", f"user://{ADA}")]),
+        (f"> {user(f'user://{ADA}', 'Ada')} said so", []),
+        (f"```\n{user(f'user://{ADA}', 'Ada')}\n```", []),
+        (f"`{user(f'user://{ADA}', 'Ada')}` is how", []),
+        (user("user://somebody", "Ada"), []),
+    ],
+)
+def test_people_are_named_by_their_id_outside_of_code_and_quotes(written, expected):
+    assert [tuple(found) for found in user_mentions(written)] == expected

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from dlt_pipelines.notion.markdown import RENDERERS, render_markdown
+from dlt_pipelines.notion.markdown import RENDERERS, render_markdown, user_mentions
 from dlt_pipelines.notion.rich_text import plain_text, rich_text_to_markdown
 
 SHARED = Path(os.environ.get("HEADWATER_SHARED", Path(__file__).parents[4] / "shared"))
@@ -419,6 +419,37 @@ def test_readable_text_is_not_escaped(readable):
 def test_text_that_looks_like_markdown_is_escaped(written, escaped):
     assert rich_text_to_markdown([text(written)]) == escaped
     assert read_text(escaped) == squash(written)
+
+
+def test_people_are_named_wherever_somebody_speaks():
+    ada, tom = (mention("user", {"object": "user", "id": name}, f"@{name}") for name in "at")
+    coded = mention("user", {"object": "user", "id": "c"}, "@c") | {"annotations": {"code": True}}
+    found = user_mentions(
+        [
+            p([text("Ask "), ada, text(" or\n"), tom, coded], bullet([tom])),
+            block("quote", [ada], p([ada])),
+            block("code", [ada]),
+            block("callout", [ada]),
+            block("image", caption=[tom], **external("https://e/1.png")),
+            table([[ada], "x"], [[], [tom]]),
+            p([mention("page", {"id": "p"}, "Page"), mention("user", {}, "@nobody")]),
+        ]
+    )
+    assert [tuple(person) for person in found] == [
+        ("a", "@a", "Ask @a or"),
+        ("t", "@t", "@t@c"),
+        ("t", "@t", "@t"),
+        ("a", "@a", "@a"),
+        ("t", "@t", "@t"),
+        ("a", "@a", "@a"),
+        ("t", "@t", "@t"),
+    ]
+
+
+def test_what_stands_around_is_cut():
+    ada = mention("user", {"object": "user", "id": "a"}, "@a")
+    (found,) = user_mentions([p([text("x" * 200), ada, text("y" * 200)])])
+    assert found.evidence == "x" * 80 + "@a" + "y" * 80
 
 
 def test_plain_text_has_no_formatting():

@@ -131,7 +131,8 @@ clear_claims as (
 ),
 
 -- A login can change hands; one that did proves nothing. GitHub has each login once;
--- every workspace of Linear has names of its own, which its connections list.
+-- every workspace of Linear has names of its own, which its connections list; Notion
+-- names people by their id.
 handles as (
     select
         reference_key,
@@ -139,7 +140,9 @@ handles as (
         min(identity_id) as identity_id
     from (
         select
-            source_type || ':@' || lower(handle) as reference_key,
+            source_type || ':@' || if(
+                source_type = 'notion', split_part(identity_id, ':', 2), lower(handle)
+            ) as reference_key,
             '' as connection_id,
             identity_id
         from identities

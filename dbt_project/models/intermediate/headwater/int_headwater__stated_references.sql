@@ -1,6 +1,6 @@
--- What the sources say themselves, outside of texts; what a document belongs to is a
--- column of the document. A view forgets that a CTE is not to be materialized, so
--- documents are named directly.
+-- What the sources say themselves, outside of texts or beside them; what a document
+-- belongs to is a column of the document. A view forgets that a CTE is not to be
+-- materialized, so documents are named directly.
 {% set documents = ref('int_headwater__documents') %}
 
 with pull_request_details as (
@@ -21,6 +21,10 @@ attachments as (
 
 page_properties as (
     select * from {{ ref('stg_notion__page_properties') }}
+),
+
+rendered_texts as (
+    select * from {{ ref('int_notion__rendered_texts') }}
 ),
 
 closed_issues as (
@@ -165,6 +169,28 @@ related_pages as (
             and properties.connection_id = documents.connection_id
 ),
 
+-- The text shows a name; whose it is, Notion says beside.
+named_people as (
+    select
+        documents.connection_id,
+        documents.document_id as from_document_id,
+        'mentions' as relation,
+        'mention' as category,
+        'notion_user_mention' as method,
+        'notion:@' || mentions.person.user_id as reference_key,
+        mentions.person.shown as raw_reference,
+        mentions.person.evidence as evidence
+    from (
+        select
+            connection_id,
+            if(resource = 'comments', 'notion:comment:', 'notion:page:') || external_id
+                as document_id,
+            unnest(user_mentions) as person
+        from rendered_texts
+    ) as mentions
+    inner join {{ documents }} as documents using (document_id, connection_id)
+),
+
 unite_references as (
     select * from closed_issues
     union all by name
@@ -179,6 +205,8 @@ unite_references as (
     select * from attached_pages
     union all by name
     select * from related_pages
+    union all by name
+    select * from named_people
 ),
 
 -- Two connections may read the same statement, two addresses may show the same page.

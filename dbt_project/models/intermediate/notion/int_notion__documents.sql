@@ -18,9 +18,44 @@ page_values as (
     select
         connection_id,
         external_id,
-        json_group_object(property_name, value_json) as property_values
+        json_group_object(property_name, value_json) as property_values,
+        count(*) filter (where property_type = 'status') as status_count,
+        any_value(value_json ->> '$') filter (where property_type = 'status')
+            as status,
+        any_value(status_option_id) as status_option_id
     from {{ ref('stg_notion__page_properties') }}
     group by connection_id, external_id
+),
+
+-- The options of a status are in groups, which stand in their order, however they are
+-- called in a workspace: to do, in progress, complete.
+status_groups as (
+    select
+        data_sources.connection_id,
+        data_sources.external_id as data_source_id,
+        unnest(properties.value -> '$.status.groups[*]') as status_group,
+        generate_subscripts(properties.value -> '$.status.groups[*]', 1)
+        = len(properties.value -> '$.status.groups[*]') as is_complete
+    from data_sources
+    inner join json_each(data_sources.properties_json) as properties on true
+    where
+        json_type(data_sources.properties_json) = 'OBJECT'
+        and (properties.value ->> '$.type') = 'status'
+),
+
+status_options as (
+    select
+        connection_id,
+        data_source_id,
+        option_id,
+        bool_or(is_complete) as is_complete
+    from (
+        select
+            *,
+            unnest(status_group ->> '$.option_ids[*]') as option_id
+        from status_groups
+    ) as options
+    group by connection_id, data_source_id, option_id
 ),
 
 page_documents as (
@@ -30,6 +65,13 @@ page_documents as (
         nullif(pages.title, '') as heading,
         rendered_texts.markdown as body,
         pages.page_url as url,
+        -- Of two properties that say a state, nobody can tell which is the row's.
+        if(page_values.status_count = 1, page_values.status, null) as source_state,
+        case
+            when page_values.status_count != 1 then null
+            when status_options.is_complete then 'closed'
+            when not status_options.is_complete then 'open'
+        end as state,
         pages.properties_json ->> '$.*.people[*].id' as people,
         to_json({
             'parent_type': pages.parent_type,
@@ -43,6 +85,11 @@ page_documents as (
         on
             pages.connection_id = page_values.connection_id
             and pages.external_id = page_values.external_id
+    left join status_options
+        on
+            pages.connection_id = status_options.connection_id
+            and pages.parent_data_source_id = status_options.data_source_id
+            and page_values.status_option_id = status_options.option_id
     left join rendered_texts
         on
             pages.connection_id = rendered_texts.connection_id
@@ -190,8 +237,8 @@ describe_documents as (
         documents.heading as title,
         documents.body,
         documents.url,
-        null::varchar as state,
-        null::varchar as source_state,
+        documents.state,
+        documents.source_state,
         null::varchar[] as labels,
         documents.people,
         documents.parent_document_id,

@@ -1,4 +1,4 @@
-"""Markdown of Notion page contents and comments, rendered once per version.
+"""Markdown of Notion page contents and comments, and whom they name, read once per version.
 
 A Python model rather than a function called from SQL: DuckDB's Python functions need numpy,
 which nothing else here does (duckdb/duckdb issue 17052).
@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from types import ModuleType
 from typing import Any
@@ -27,6 +27,18 @@ SCHEMA = pa.schema(
         pa.field("resource", pa.string()),
         pa.field("markdown", pa.string()),
         pa.field("block_ids", pa.list_(pa.string())),
+        pa.field(
+            "user_mentions",
+            pa.list_(
+                pa.struct(
+                    [
+                        pa.field("user_id", pa.string()),
+                        pa.field("shown", pa.string()),
+                        pa.field("evidence", pa.string()),
+                    ]
+                )
+            ),
+        ),
         pa.field("error_code", pa.string()),
         pa.field("error_message", pa.string()),
     ]
@@ -58,26 +70,33 @@ def model(dbt: Any, session: Any) -> Any:
 
 def to_batch(rows: list[tuple[Any, ...]]) -> pa.RecordBatch:
     """Rows of texts with their Markdown, or with the error that kept them from having it."""
-    normalise, render_markdown = load_renderers()
+    of_notion, of_blocks = load_renderers()
     rendered = []
     for *identity, blocks_json, notion_markdown in rows:
-        markdown, block_ids, error_code, error_message = None, [], None, None
+        markdown, block_ids, mentions, error_code, error_message = None, [], [], None, None
         try:
             blocks = json.loads(blocks_json or "[]")
             block_ids = list(find_block_ids(blocks))
-            is_written = blocks_json is None and notion_markdown is not None
-            markdown = normalise(notion_markdown) if is_written else render_markdown(blocks)
+            if blocks_json is None and notion_markdown is not None:
+                mentions = [m._asdict() for m in of_notion.user_mentions(notion_markdown)]
+                markdown = of_notion.normalise(notion_markdown)
+            else:
+                mentions = [m._asdict() for m in of_blocks.user_mentions(blocks)]
+                markdown = of_blocks.render_markdown(blocks)
         except Exception as error:  # noqa: BLE001  one text that cannot be read stops nothing
             error_code, error_message = type(error).__name__, str(error)
-        rendered.append((*identity, markdown, block_ids, error_code, error_message))
+        rendered.append((*identity, markdown, block_ids, mentions, error_code, error_message))
     columns = [list(column) for column in zip(*rendered, strict=True)]
     arrays = [pa.array(column, field.type) for column, field in zip(columns, SCHEMA, strict=True)]
     return pa.RecordBatch.from_arrays(arrays, schema=SCHEMA)
 
 
 @cache
-def load_renderers() -> tuple[Callable[[str], str], Callable[[list[Any]], str]]:
-    """The renderers without their packages, which open with the whole loader: it takes a second."""
+def load_renderers() -> tuple[ModuleType, ModuleType]:
+    """Of Notion's own Markdown and of blocks.
+
+    Without their packages, which open with the whole loader: it takes a second.
+    """
     folder = importlib.util.find_spec("dlt_pipelines").submodule_search_locations[0]
     packages = {"dlt_pipelines": folder, "dlt_pipelines.notion": f"{folder}/notion"}
     bare = {name: path for name, path in packages.items() if name not in sys.modules}
@@ -90,7 +109,7 @@ def load_renderers() -> tuple[Callable[[str], str], Callable[[list[Any]], str]]:
     finally:
         for name in bare:
             del sys.modules[name]
-    return enhanced.normalise, markdown.render_markdown
+    return enhanced, markdown
 
 
 def find_block_ids(blocks: list[dict[str, Any]]) -> Iterator[str]:

@@ -13,6 +13,7 @@ renamed as (
         properties.key as property_name,
         properties.value ->> '$.id' as property_id,
         properties.value ->> '$.type' as property_type,
+        properties.value ->> '$.status.id' as status_option_id,
         nullif({{ notion_value('properties.value') }}, 'null'::json) as value_json
     from pages
     inner join json_each(pages.properties_json) as properties on true
