@@ -12,6 +12,7 @@ from tests.raw_warehouse import Event, RawWarehouse
 
 REPOSITORIES: Final = ("tidewater-labs/gauge", "tidewater-labs/attic", "tidewater-labs-gauge/x")
 MIRRORED: Final = REPOSITORIES[0]
+OPTIONS: Final = ("to-do", "begun", "done")
 LOGINS: Final = ("ada", "bo", "sam", "gauge[bot]")
 TITLES: Final = ("Alarm", "alarm!", "Low water", "Runbook")
 START: Final = datetime(2026, 3, 1, tzinfo=UTC)
@@ -74,6 +75,7 @@ class Changes:
                 self.page,
                 self.page,
                 self.contents,
+                self.data_source,
                 self.vanish,
                 self.vanish,
             )
@@ -272,11 +274,18 @@ class Changes:
     def page(self) -> None:
         number = self.random.randint(1, 7)
         parent = self.random.choice((None, *range(1, 8)))
+        option = {"id": self.random.choice(OPTIONS), "name": self.random.choice(TITLES)}
         payload = {
             "properties": {
-                "Name": {"type": "title", "title": [{"plain_text": self.random.choice(TITLES)}]}
+                "Name": {"type": "title", "title": [{"plain_text": self.random.choice(TITLES)}]},
+                "Status": {"type": "status", "status": self.random.choice((None, option))},
             },
-            "parent": {"type": "page_id", "page_id": f"np-{parent}"}
+            "parent": self.random.choice(
+                (
+                    {"type": "page_id", "page_id": f"np-{parent}"},
+                    {"type": "data_source_id", "data_source_id": "nd-1"},
+                )
+            )
             if parent
             else {"type": "workspace"},
             "created_by": {"id": "n_ada"},
@@ -291,9 +300,23 @@ class Changes:
         number = self.random.randint(1, 7)
         text = self._text()
         span = {"type": "text", "text": {"content": text}, "plain_text": text}
-        blocks = [{"id": f"nb-{number}", "type": "paragraph", "paragraph": {"rich_text": [span]}}]
+        user = {"id": self.random.choice(("n_ada", "n_bo", "n_guest"))}
+        named = {"type": "mention", "mention": {"type": "user", "user": user}, "plain_text": "@Ada"}
+        said = {"rich_text": self.random.choice(([span], [span, named]))}
+        blocks = [{"id": f"nb-{number}", "type": "paragraph", "paragraph": said}]
         payload = {"blocks": blocks, "last_edited_time": self._now()}
         self._tell("raw_notion", "page_contents", f"np-{number}", payload, "Tidewater")
+
+    def data_source(self) -> None:
+        done = self.random.randint(0, len(OPTIONS))
+        groups = [{"option_ids": OPTIONS[done:]}, {"option_ids": OPTIONS[:done]}]
+        payload = {
+            "title": [{"plain_text": self.random.choice(TITLES)}],
+            "properties": {"Status": {"type": "status", "status": {"groups": groups}}},
+            "created_time": START.isoformat(),
+            "last_edited_time": self._now(),
+        }
+        self._tell("raw_notion", "data_sources", "nd-1", payload, "Tidewater")
 
     # What happens to them.
 

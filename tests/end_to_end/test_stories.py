@@ -305,3 +305,43 @@ def test_who_reviewed_a_pull_request_and_what_they_said(shipped: Shipped) -> Non
         (utc("2026-03-23T11:30:02"), "Tomasz Wrona", "reviewed", 2, 4, 2),
         (utc("2026-03-24T10:02:07"), "Tomasz Wrona", "approved", 2, 4, 2),
     ]
+
+
+def test_whom_to_call_stands_in_a_runbook(shipped: Shipped) -> None:
+    """Notion shows names; whose they are follows from their accounts, and so their handles do."""
+    demo, _ = shipped
+    assert demo.published(
+        """
+        select people.handle, named.evidence
+        from core.documents as pages
+        inner join core.document_relationships as named
+            on pages.document_id = named.from_document_id
+            and named.method = 'notion_user_mention'
+        inner join core.contact_identities as accounts
+            on named.to_identity_id = accounts.identity_id
+        inner join core.contact_identities as people
+            on accounts.contact_id = people.contact_id and people.source_type = 'github'
+            and people.handle is not null
+        where pages.title = 'Runbook: the readings stop'
+        order by people.handle
+        """
+    ) == [
+        ("inescalder", "Call @Malik Osei or @Ines Calder, also at night."),
+        ("maloseidev", "Call @Malik Osei or @Ines Calder, also at night."),
+    ]
+
+
+def test_a_decision_is_open_until_it_is_made(shipped: Shipped) -> None:
+    """Proposed is to do; decided and superseded are complete in the status of that data source."""
+    demo, _ = shipped
+    assert demo.published(
+        """
+        select rows.state, rows.source_state, count(*)
+        from core.documents as rows
+        inner join core.documents as tables
+            on rows.parent_document_id = tables.document_id
+        where tables.document_type = 'data_source' and tables.title = 'Decisions'
+        group by all
+        order by all
+        """
+    ) == [("closed", "Decided", 3), ("closed", "Superseded", 1), ("open", "Proposed", 2)]
