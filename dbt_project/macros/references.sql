@@ -30,6 +30,11 @@ match begins inside of a word, an address or a code.
     {{- '(?m)' ~ parts | join('|') -}}
 {%- endmacro %}
 
+{#- An alert, or a callout: lines of a quote, the first of which says which kind. -#}
+{% macro alert_pattern() -%}
+    (?m)^[ \t]*>[ \t]*\[![\w-]+\][^\n]*(?:\n[ \t]*>[^\n]*)*
+{%- endmacro %}
+
 {#-
 Code by indentation, after a blank line or at the beginning. Below a line of a list it may be a
 paragraph of that, so it counts there as text. The group is what comes before.

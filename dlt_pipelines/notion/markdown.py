@@ -9,6 +9,7 @@ Only what would change the meaning is escaped, so `#12`, `ENG-3`, `snake_case` a
 they are. Dropped are colours, underlines, tables of contents and breadcrumbs. Forms that need a
 reason:
 
+- A callout is an alert, `> [!NOTE]`: as a plain quote it would be what somebody else said.
 - A toggle is a list item, as in Notion's own export: HTML would hide its text from a search.
 - A divider is `***`: `---` at the top of a page would read as front matter.
 - An equation that a plain CommonMark parser would damage takes GitHub's other form, a code span
@@ -168,7 +169,14 @@ def _list_item(marker: str, text: str, inside: str) -> str:
 
 
 def _quote(block: Block) -> str:
-    return _prefix(_stack(_icon_and_text(block), block.inside), "> ", "> ")
+    text = _stack(_icon_and_text(block), block.inside)
+    text = re.sub(r"^\[(?=![\w-]+\])", r"\\[", text)  # would be read as a callout
+    return _prefix(text, "> ", "> ")
+
+
+def _callout(block: Block) -> str:
+    text = f"[!NOTE]\n{_icon_and_text(block)}".strip()
+    return _prefix(_stack(text, block.inside), "> ", "> ")
 
 
 def _icon_and_text(block: Block) -> str:
@@ -312,7 +320,7 @@ RENDERERS: dict[str, Callable[[Block], str]] = {
     "bookmark": _web_link,
     "breadcrumb": _container,
     "bulleted_list_item": _bullet,
-    "callout": _quote,
+    "callout": _callout,
     "child_database": _child,
     "child_page": _child,
     "code": _code,

@@ -153,13 +153,15 @@ BLOCKS = {
     "two quotes": ([block("quote", "a"), block("quote", "b")], "> a\n\n> b"),
     "callout": (
         [block("callout", "Mind", p("this"), icon={"type": "emoji", "emoji": "💡"})],
-        "> 💡 Mind\n>\n> this",
+        "> [!NOTE]\n> 💡 Mind\n>\n> this",
     ),
     "callout with the team's emoji": (
         [block("callout", "x", icon={"type": "custom_emoji", "custom_emoji": {"name": "gauge"}})],
-        "> :gauge: x",
+        "> [!NOTE]\n> :gauge: x",
     ),
-    "callout without an icon": ([block("callout", "# x", icon=None)], "> \\# x"),
+    "callout without an icon": ([block("callout", "# x", icon=None)], "> [!NOTE]\n> \\# x"),
+    "callout without a text": ([block("callout", "", p("x"))], "> [!NOTE]\n>\n> x"),
+    "quote like a callout": ([block("quote", "[!NOTE]", p("x"))], "> \\[!NOTE]\n>\n> x"),
     "code": (
         [block("code", "select *\nfrom x", language="sql", caption=[text("All of it")])],
         "```sql\nselect *\nfrom x\n```\n\nAll of it",

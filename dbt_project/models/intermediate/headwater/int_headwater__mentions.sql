@@ -45,6 +45,30 @@ new_texts as (
     from new_documents
 ),
 
+-- What an alert says is no quote, though each of its lines begins like one.
+open_alerts as (
+    select
+        * replace (
+            if(
+                contains(body, '[!'),
+                array_to_string(
+                    list_transform(
+                        list_zip(
+                            regexp_split_to_array(body, '{{ alert_pattern() }}'),
+                            regexp_extract_all(body, '{{ alert_pattern() }}')
+                        ),
+                        lambda part: part[1] || coalesce(
+                            regexp_replace(part[2], '(?m)^[ \t]*>[ \t]?', '', 'g'), ''
+                        )
+                    ),
+                    ''
+                ),
+                body
+            ) as body
+        )
+    from new_texts
+),
+
 -- Only GitHub's texts hold HTML as it was written, and mean code by what is indented.
 plain_texts as (
     select
@@ -62,7 +86,7 @@ plain_texts as (
                 body
             ) as body
         )
-    from new_texts
+    from open_alerts
 ),
 
 spoken_texts as (
