@@ -70,6 +70,7 @@ os.nice(19)  # Or eight busy readers leave the publisher no processor.
 path, stop, counts, rounds = sys.argv[1], pathlib.Path(sys.argv[2]), set(), 0
 while not stop.exists() or not rounds:
     with duckdb.connect(path, read_only=True) as db:
+        db.execute("set enable_progress_bar = false")  # It goes to stdout after two seconds.
         counts.add(db.execute(
             "select count(*), max(length(body)) from core.documents").fetchone())
         counts.add(db.execute(
