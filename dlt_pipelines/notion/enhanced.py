@@ -27,7 +27,6 @@ _LINK: Final = re.compile(
 )
 _DATE: Final = re.compile(r"<mention-date\b([^>]*?)/?>(?:</mention-date>)?")
 _ATTRIBUTE: Final = re.compile(r"([\w-]+)=\"([^\"]*)\"")
-_USER: Final = re.compile(r"<mention-user\b([^>]*?)(?:/>|>(.*?)</mention-user>)")
 _ID: Final = re.compile(r"[0-9a-f]{8}(?:-?[0-9a-f]{4}){3}-?[0-9a-f]{12}", re.IGNORECASE)
 _INLINE_CODE: Final = re.compile(r"(`+)[^`].*?\1")
 
@@ -49,10 +48,10 @@ def user_mentions(markdown: str) -> Iterator[UserMention]:
             continue
         spoken = _INLINE_CODE.sub("…", line)
         whole, place = _plain(spoken), 0
-        for match in _USER.finditer(spoken):
-            shown = _to_user(match[1], match[2])
+        for match in _LINK.finditer(spoken):
+            shown = _to_link(match)
             place = max(whole.find(shown, place), 0)
-            if found := _ID.search(match[1]):
+            if match[1] == "mention-user" and (found := _ID.search(match[2])):
                 user_id = str(UUID(found[0]))
                 yield UserMention(user_id, shown, surroundings(whole, place, shown))
             place += len(shown)
@@ -80,14 +79,9 @@ def _to_link(match: re.Match[str]) -> str:
     kind, attributes, text = match[1], dict(_ATTRIBUTE.findall(match[2])), match[3] or ""
     url = unescape(attributes.get("url") or attributes.get("src") or "")
     if kind == "mention-user":
-        return _to_user(match[2], text)
+        return f"@{text.removeprefix('@')}" if text else url
     label = text or kind
     return f"[{label}]({url.strip('{}')})" if url else label
-
-
-def _to_user(attributes: str, name: str | None) -> str:
-    named = dict(_ATTRIBUTE.findall(attributes))
-    return f"@{name.removeprefix('@')}" if name else unescape(named.get("url") or "")
 
 
 def _to_date(match: re.Match[str]) -> str:

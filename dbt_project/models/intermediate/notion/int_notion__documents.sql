@@ -29,33 +29,20 @@ page_values as (
 
 -- The options of a status are in groups, which stand in their order, however they are
 -- called in a workspace: to do, in progress, complete.
-status_groups as (
+statuses as (
     select
         data_sources.connection_id,
         data_sources.external_id as data_source_id,
-        unnest(properties.value -> '$.status.groups[*]') as status_group,
-        generate_subscripts(properties.value -> '$.status.groups[*]', 1)
-        = len(properties.value -> '$.status.groups[*]') as is_complete
+        flatten(list(properties.value ->> '$.status.groups[*].option_ids[*]'))
+            as option_ids,
+        flatten(list(properties.value ->> '$.status.groups[#-1].option_ids[*]'))
+            as complete_option_ids
     from data_sources
     inner join json_each(data_sources.properties_json) as properties on true
     where
         json_type(data_sources.properties_json) = 'OBJECT'
         and (properties.value ->> '$.type') = 'status'
-),
-
-status_options as (
-    select
-        connection_id,
-        data_source_id,
-        option_id,
-        bool_or(is_complete) as is_complete
-    from (
-        select
-            *,
-            unnest(status_group ->> '$.option_ids[*]') as option_id
-        from status_groups
-    ) as options
-    group by connection_id, data_source_id, option_id
+    group by data_sources.connection_id, data_sources.external_id
 ),
 
 page_documents as (
@@ -69,8 +56,10 @@ page_documents as (
         if(page_values.status_count = 1, page_values.status, null) as source_state,
         case
             when page_values.status_count != 1 then null
-            when status_options.is_complete then 'closed'
-            when not status_options.is_complete then 'open'
+            when
+                page_values.status_option_id in statuses.complete_option_ids
+                then 'closed'
+            when page_values.status_option_id in statuses.option_ids then 'open'
         end as state,
         pages.properties_json ->> '$.*.people[*].id' as people,
         to_json({
@@ -85,11 +74,10 @@ page_documents as (
         on
             pages.connection_id = page_values.connection_id
             and pages.external_id = page_values.external_id
-    left join status_options
+    left join statuses
         on
-            pages.connection_id = status_options.connection_id
-            and pages.parent_data_source_id = status_options.data_source_id
-            and page_values.status_option_id = status_options.option_id
+            pages.connection_id = statuses.connection_id
+            and pages.parent_data_source_id = statuses.data_source_id
     left join rendered_texts
         on
             pages.connection_id = rendered_texts.connection_id
