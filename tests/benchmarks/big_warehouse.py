@@ -25,6 +25,9 @@ from tests.benchmarks import generated_events
 MARTS: Final = ("core", "ops", "analytics")
 CORES: Final = 2
 ASKED: Final = 5
+
+# Raw events of a warehouse so small that its rows cost next to nothing.
+FEW: Final = 20_000
 KEYS: Final = """
     select source_id, count(*) from core.document_relationships
     inner join core.documents on document_id = to_document_id
