@@ -76,7 +76,7 @@ another of the list passes on row by row is proved by that one.
     'int_headwater__frontmatter': [['document_id'], ['content_hash']],
     'int_headwater__interaction_readings': [['connection_id', 'interaction_id']],
     'int_headwater__load_checks': [['source_type', 'load_id']],
-    'int_headwater__mentions': [['document_id', 'mention_number'], ['content_hash']],
+    'int_headwater__mentions': [['document_id', 'mention_number'], ['text_hash']],
     'int_headwater__syncs': [['sync_id']],
     'int_linear__issue_keys': [['connection_id', 'issue_key'], ['issue_id']],
     'int_notion__rendered_texts': [['connection_id', 'resource', 'external_id']],

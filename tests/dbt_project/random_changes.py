@@ -275,10 +275,14 @@ class Changes:
         number = self.random.randint(1, 7)
         parent = self.random.choice((None, *range(1, 8)))
         option = {"id": self.random.choice(OPTIONS), "name": self.random.choice(TITLES)}
+        said = {"type": "text", "plain_text": self._text() or ""}
+        link = self.random.choice((None, f"https://github.com/{REPOSITORIES[1]}/issues/2"))
         payload = {
             "properties": {
                 "Name": {"type": "title", "title": [{"plain_text": self.random.choice(TITLES)}]},
                 "Status": {"type": "status", "status": self.random.choice((None, option))},
+                "Link": {"type": "url", "url": link},
+                "Why": {"type": "rich_text", "rich_text": self.random.choice(([], [said]))},
             },
             "parent": self.random.choice(
                 (

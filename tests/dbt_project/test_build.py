@@ -246,6 +246,7 @@ def test_payloads_that_no_model_can_read_are_told_and_stop_nothing(
         "Dots": {"type": "a..b", "a..b": 1},
         "Owner": {"type": "select", "select": "ada"},
         "Text": "x",
+        "Said": {"type": "rich_text", "rich_text": ["x"]},
         "Name": {"type": "title", "title": [{"plain_text": "Wrong"}]},
     }
     wrong_page = page("wrong", "Wrong", {"type": "workspace"}, 1, properties=properties)
@@ -271,6 +272,7 @@ def test_payloads_that_no_model_can_read_are_told_and_stop_nothing(
         ("issue_events", "odd issue_events", "unreadable_field", '{"a":[1]}'),
         ("page_contents", "odd page_contents", "AttributeError", None),
         ("page_contents", "wrong", "TypeError", None),
+        ("pages", "wrong", "AttributeError", None),
         ("pages", "wrong", "unreadable_field", None),
     ]
     message = (
@@ -280,13 +282,13 @@ def test_payloads_that_no_model_can_read_are_told_and_stop_nothing(
     assert read(
         warehouse,
         "select error_message from ops.raw_event_errors"
-        " where resource = 'pages' and external_id = 'wrong'",
+        " where resource = 'pages' and error_code = 'unreadable_field'",
     ) == [(message,)]
     assert read(
         warehouse,
         "select property_name, value_json from staging.stg_notion__page_properties"
         " where external_id = 'wrong' and value_json is not null order by all",
-    ) == [("Dots", "1"), ("Name", '"Wrong"')]
+    ) == [("Dots", "1"), ("Name", '"Wrong"'), ("Said", '""')]
     # Of what it says nothing is known, but somebody reviewed.
     assert read(
         warehouse,

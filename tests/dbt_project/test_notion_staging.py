@@ -199,8 +199,23 @@ def test_a_file_is_removed_when_its_page_is_read_without_it(staged: Path) -> Non
 def test_notions_own_markdown_stands_in_where_there_are_no_blocks(staged: Path) -> None:
     assert read(
         staged,
-        "select external_id, markdown from intermediate.int_notion__rendered_texts order by 1",
+        "select external_id, markdown from intermediate.int_notion__rendered_texts"
+        " where resource = 'page_contents' order by 1",
     ) == [("p1", f"![]({URL})"), ("p2", "A red line")]
+
+
+def test_what_properties_say_is_text_beside_the_body(staged: Path) -> None:
+    assert read(
+        staged,
+        "select document_id, body, further_text from intermediate.int_notion__documents"
+        " where further_text is not null",
+    ) == [
+        (
+            "notion:page:p1",
+            f"![]({URL})",
+            'rich\\_text "it": some text\n\nurl "it": <https://x.example>',
+        )
+    ]
 
 
 def test_a_document_carries_the_values_of_its_properties(staged: Path) -> None:

@@ -345,3 +345,26 @@ def test_a_decision_is_open_until_it_is_made(shipped: Shipped) -> None:
         order by all
         """
     ) == [("closed", "Decided", 3), ("closed", "Superseded", 1), ("open", "Proposed", 2)]
+
+
+def test_a_proposal_links_to_its_ticket(shipped: Shipped) -> None:
+    """Only in its property Link: the page has no text yet."""
+    demo, _ = shipped
+    assert demo.published(
+        """
+        select tickets.source_id, linked.method, linked.evidence
+        from core.documents as pages
+        inner join core.document_relationships as linked
+            on pages.document_id = linked.from_document_id and linked.relation = 'mentions'
+        inner join core.documents as tickets on linked.to_document_id = tickets.document_id
+        where pages.title = 'Rate of rise before season thresholds'
+            and tickets.source_type = 'linear'
+        order by all
+        """
+    ) == [
+        (
+            "ENG-15",
+            "linear_url",
+            "Link: <https://linear.app/tidewater/issue/ENG-15/rate-of-rise-rule>",
+        )
+    ]

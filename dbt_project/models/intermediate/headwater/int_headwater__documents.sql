@@ -72,6 +72,17 @@ describe_documents as (
         ) as metadata_hash
     from readings
     semi join different_documents using (document_id, connection_id)
+),
+
+hash_texts as (
+    select
+        *,
+        if(
+            further_text is null,
+            content_hash,
+            sha256(content_hash || chr(10) || further_text)
+        ) as text_hash
+    from describe_documents
 )
 
-select * from describe_documents
+select * from hash_texts

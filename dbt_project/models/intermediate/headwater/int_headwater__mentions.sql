@@ -25,8 +25,8 @@ new_documents as (
     {% if is_incremental() %}
         anti join {{ this }} as built
             on
-                hash(documents.document_id, documents.content_hash)
-                = hash(built.document_id, built.content_hash)
+                hash(documents.document_id, documents.text_hash)
+                = hash(built.document_id, built.text_hash)
     {% endif %}
 ),
 
@@ -34,11 +34,13 @@ new_documents as (
 new_texts as (
     select
         document_id,
-        content_hash,
+        text_hash,
         source_type,
         document_type,
         if(document_type in ('file', 'wiki_page'), null, title) as title,
-        replace(body, chr(13), '') as body,
+        replace(
+            concat_ws(chr(10) || chr(10), body, further_text), chr(13), ''
+        ) as body,
         document_type != 'file' or regexp_matches(
             lower(title), '(^|/)[^./]+$|\.(md|mdx|markdown|rst|txt|adoc|asciidoc|org)$'
         ) as is_prose
@@ -215,7 +217,7 @@ name_targets as (
 number_mentions as (
     select
         document_id,
-        content_hash,
+        text_hash,
         row_number() over (
             partition by document_id order by line_number, token_number
         ) as mention_number,
@@ -241,7 +243,7 @@ number_mentions as (
 unite_mentions as (
     select
         document_id,
-        content_hash,
+        text_hash,
         0 as mention_number,
         null::varchar as relation,
         null::varchar as method,

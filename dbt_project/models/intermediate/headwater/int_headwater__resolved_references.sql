@@ -47,7 +47,7 @@ text_references as (
             mentions.reference_key
         ) as reference_key
     from mentions
-    inner join documents using (document_id, content_hash)
+    inner join documents using (document_id, text_hash)
 ),
 
 unite_references as (

@@ -51,6 +51,7 @@ page_documents as (
         'page' as document_type,
         nullif(pages.title, '') as heading,
         rendered_texts.markdown as body,
+        nullif(property_texts.markdown, '') as further_text,
         pages.page_url as url,
         -- Of two properties that say a state, nobody can tell which is the row's.
         if(page_values.status_count = 1, page_values.status, null) as source_state,
@@ -83,6 +84,11 @@ page_documents as (
             pages.connection_id = rendered_texts.connection_id
             and pages.external_id = rendered_texts.external_id
             and rendered_texts.resource = 'page_contents'
+    left join rendered_texts as property_texts
+        on
+            pages.connection_id = property_texts.connection_id
+            and pages.external_id = property_texts.external_id
+            and property_texts.resource = 'pages'
 ),
 
 data_source_documents as (
@@ -224,6 +230,7 @@ describe_documents as (
         documents.document_type,
         documents.heading as title,
         documents.body,
+        documents.further_text,
         documents.url,
         documents.state,
         documents.source_state,

@@ -88,8 +88,10 @@ unreadable_payloads as (
 
 unrendered_texts as (
     select
-        'normalize:notion:' || rendered_texts.resource || ':'
-        || rendered_texts.event_id as raw_event_error_id,
+        -- A page can have properties that are not readable, too.
+        'normalize:notion:'
+        || if(rendered_texts.resource = 'pages', 'page_texts', rendered_texts.resource)
+        || ':' || rendered_texts.event_id as raw_event_error_id,
         null::varchar as sync_id,
         rendered_texts.connection_id,
         rendered_texts.external_id,
@@ -99,10 +101,10 @@ unrendered_texts as (
         rendered_texts.resource,
         'normalize' as stage,
         rendered_texts.error_code,
-        'notion.' || rendered_texts.resource || ': the blocks of '
+        'notion.' || rendered_texts.resource || ': the text of '
         || rendered_texts.external_id || ' cannot be rendered ('
         || rendered_texts.error_message
-        || '); expected the documented block shapes; fix the renderer, then rebuild'
+        || '); expected the documented shapes; fix the renderer, then rebuild'
         || ' int_notion__rendered_texts' as error_message,
         block_texts.blocks_json::varchar as payload,
         1 as attempt_count,
