@@ -213,7 +213,7 @@ def test_what_properties_say_is_text_beside_the_body(staged: Path) -> None:
         (
             "notion:page:p1",
             f"![]({URL})",
-            'rich\\_text "it": some text\n\nurl "it": <https://x.example>',
+            'rich_text "it": some text\n\nurl "it": <https://x.example>',
         )
     ]
 

@@ -344,7 +344,7 @@ def test_references_follow_what_comes_late_changes_and_goes(
         connection.execute("delete from raw_github.issue_comments")
         connection.execute("delete from staging.stg_github__issue_comments")
         connection.execute(
-            "update intermediate.int_headwater__mentions set content_hash = 'stale'"
+            "update intermediate.int_headwater__mentions set text_hash = 'stale'"
             f" where document_id = '{ISSUE}'"
         )
     dbt(*BUILD)
