@@ -84,3 +84,40 @@ one that is not a plain word would be an error.
         )
     ]
 {%- endmacro %}
+
+{#-
+What properties say, as paragraphs that begin with their names: texts and addresses, and titles
+that mention something, which is not told elsewhere. An expression, so that it costs nothing
+where it is not asked for.
+-#}
+{% macro notion_property_blocks(properties) -%}
+    [
+        {
+            'type': 'paragraph',
+            'paragraph': {
+                'rich_text': [
+                    to_json({ 'type': 'text', 'plain_text': property.name || ': ' })
+                ] || case
+                    when (property.value ->> '$.type') = 'url'
+                        then [to_json({
+                            'type': 'text',
+                            'plain_text': property.value ->> '$.url',
+                            'href': property.value ->> '$.url'
+                        })]
+                    else try_cast({{ notion_content('property.value') }} as json[])
+                end
+            }
+        }
+        for property in list_transform(
+            list_zip(json_keys({{ properties }}), {{ properties }} -> '$.*'),
+            lambda entry: { 'name': entry[1], 'value': entry[2] }
+        )
+        if case property.value ->> '$.type'
+            when 'url' then json_type(property.value -> '$.url') = 'VARCHAR'
+            when 'rich_text' then json_array_length(property.value -> '$.rich_text') > 0
+            when 'title'
+                then list_contains(property.value ->> '$.title[*].type', 'mention')
+            else false
+        end
+    ]
+{%- endmacro %}

@@ -14,12 +14,6 @@ renamed as (
         properties.value ->> '$.id' as property_id,
         properties.value ->> '$.type' as property_type,
         properties.value ->> '$.status.id' as status_option_id,
-        case
-            when json_type(properties.value -> '$.rich_text') = 'ARRAY'
-                then properties.value -> '$.rich_text'
-            when json_type(properties.value -> '$.title') = 'ARRAY'
-                then properties.value -> '$.title'
-        end as rich_text_json,
         nullif({{ notion_value('properties.value') }}, 'null'::json) as value_json
     from pages
     inner join json_each(pages.properties_json) as properties on true
