@@ -54,15 +54,20 @@ one that is not a plain word would be an error.
     json_extract({{ object }}, '/' || ({{ object }} ->> '$.type'))
 {%- endmacro %}
 
+{#- The properties of a page in their order, each with its name and what it holds. -#}
+{% macro notion_properties(properties) -%}
+    list_transform(
+        list_zip(json_keys({{ properties }}), {{ properties }} -> '$.*'),
+        lambda entry: { 'name': entry[1], 'value': entry[2] }
+    )
+{%- endmacro %}
+
 {#- Names of the properties whose value is not what their type says. -#}
 {% macro unreadable_notion_properties(properties) -%}
     {%- set value = notion_content('property.value') -%}
     [
         property.name
-        for property in list_transform(
-            list_zip(json_keys({{ properties }}), {{ properties }} -> '$.*'),
-            lambda entry: { 'name': entry[1], 'value': entry[2] }
-        )
+        for property in {{ notion_properties(properties) }}
         if not coalesce(
             case
                 when (property.value ->> '$.type') in (
@@ -108,10 +113,7 @@ where it is not asked for.
                 end
             }
         }
-        for property in list_transform(
-            list_zip(json_keys({{ properties }}), {{ properties }} -> '$.*'),
-            lambda entry: { 'name': entry[1], 'value': entry[2] }
-        )
+        for property in {{ notion_properties(properties) }}
         if case property.value ->> '$.type'
             when 'url' then json_type(property.value -> '$.url') = 'VARCHAR'
             when 'rich_text' then json_array_length(property.value -> '$.rich_text') > 0

@@ -25,7 +25,6 @@ from tests.benchmarks import generated_events
 MARTS: Final = ("core", "ops", "analytics")
 CORES: Final = 2
 ASKED: Final = 5
-
 # Raw events of a warehouse so small that its rows cost next to nothing.
 FEW: Final = 20_000
 KEYS: Final = """
